@@ -1,0 +1,279 @@
+"""A rating (评价): the fact that it came in, and what may be decided about it afterwards.
+
+The first rating, a 追评 and a contest are plain facts, each the first event of its own stream. All that follows on a
+rating's stream (link, finding, exclusion) is decided by the `Rating` aggregate, so that nothing happens twice.
+"""
+
+from datetime import date, datetime
+from typing import Any, ClassVar, Self
+from uuid import UUID
+
+import msgspec
+from eventsourcing.domain import event
+
+from haocha.domain.aggregate import Aggregate
+from haocha.domain.errors import Refusal
+
+
+class TextReference(msgspec.Struct, frozen=True, rename="camel"):
+    """What an event says of a free text: where it is, how long, and a keyed digest, so that a rewriting shows."""
+
+    id: UUID
+    length: int
+    digest: str
+
+
+class Dimensions(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Who and what was rated, with their ancestors as valid at `assessTime`; '' where unknown.
+
+    `window` is `hallCode/windowNo`, `staff` `deptCode/staffNo`; without the parent where that is unknown.
+    """
+
+    window: str = ""
+    staff: str = ""
+    matter: str = ""
+    dept: str = ""
+    hall: str = ""
+    area: str = ""
+
+
+class _Fact(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A rating as it came in: what was said, by whom it came, when, and the day it counts to."""
+
+    project_no: str
+    service_number: int = 1
+    assess_number: int = 1
+    satisfaction: int
+    pf: str
+    eval_detail: tuple[str, ...] = ()
+    assess_time: datetime
+    service_time: datetime | None = None
+    received_at: datetime
+    day: date
+    flags: tuple[str, ...] = ()
+    window: str = ""
+    staff: str = ""
+    matter: str = ""
+    dept: str = ""
+    hall: str = ""
+    area: str = ""
+    linked: bool
+    registry_position: int = 0
+    said: dict[str, str] = {}
+    client: str
+    key_kind: str
+    presence: str = ""
+    device_no: str = ""
+    device_seq: int | None = None
+    sent_at: datetime | None = None
+    named: bool = False
+    user_prop: str = ""
+    subject: UUID | None = None
+    texts: dict[str, TextReference] = {}
+    digest: str
+
+    @property
+    def dimensions(self) -> Dimensions:
+        """Who and what it counts for."""
+        return Dimensions(self.window, self.staff, self.matter, self.dept, self.hall, self.area)
+
+
+class RatingSubmitted(_Fact, frozen=True, kw_only=True):
+    """首次评价: the one rating of a case and service that counts."""
+
+    TOPIC: ClassVar[str] = "rating.submitted:v1"
+
+
+class RatingSupplemented(_Fact, frozen=True, kw_only=True):
+    """追评: shown beside its `first`, in none of the five counts; it may come before its first."""
+
+    TOPIC: ClassVar[str] = "rating.supplemented:v1"
+    first: UUID
+
+
+class RatingContested(_Fact, frozen=True, kw_only=True):
+    """Another rating of a case and service already rated: kept, shown, in no rate.
+
+    `first` is the stream it contests; `same`: its content is the first's, from another client.
+    """
+
+    TOPIC: ClassVar[str] = "rating.contested:v1"
+    first: UUID
+    same: bool = False
+
+
+class AlreadyExcluded(Refusal):
+    """A rating cannot be excluded twice."""
+
+    code = "already_excluded"
+
+
+class NotExcluded(Refusal):
+    """Only an excluded rating can be reinstated."""
+
+    code = "not_excluded"
+
+
+class NothingNew(Refusal):
+    """Linking would change nothing."""
+
+    code = "nothing_new"
+
+
+class Rating(Aggregate):
+    """A rating after its first event; every event repeats the dimensions, day and level that folds need."""
+
+    @classmethod
+    def begin(cls, originator_id: UUID, fact: _Fact) -> Self:
+        """Start from the fact that is the stream's first event."""
+        rating = cls.__new__(cls)
+        rating.__base_init__(originator_id, 1, fact.received_at)
+        rating.fact = fact
+        rating.current = fact.dimensions
+        rating.linked = fact.linked
+        rating.excluded = False
+        rating.findings = []
+        return rating
+
+    fact: _Fact
+    current: Dimensions
+    linked: bool
+    excluded: bool
+    findings: list[str]
+
+    @property
+    def _counts(self) -> dict[str, Any]:
+        return {
+            **{name: getattr(self.current, name) for name in Dimensions.__struct_fields__},
+            "pf": self.fact.pf,
+            "day": self.fact.day,
+            "satisfaction": self.fact.satisfaction,
+        }
+
+    def link(
+        self, new: Dimensions, *, linked: bool, registry_position: int, at: datetime, cause: int | str
+    ) -> None:
+        """Move the rating to what the registry now knows it was for."""
+        if new == self.current and linked == self.linked:
+            message = f"Rating {self.id} is linked to {new} already."
+            raise NothingNew(message)
+        self._linked(
+            old=self.current,
+            new=new,
+            linked=linked,
+            excluded=self.excluded,
+            registry_position=registry_position,
+            pf=self.fact.pf,
+            day=self.fact.day,
+            satisfaction=self.fact.satisfaction,
+            at=at,
+            cause=cause,
+        )
+
+    def flag(self, finding: str, detail: dict[str, str], *, at: datetime, cause: int | str) -> None:
+        """Raise a finding (疑似异常) for a person to decide; it hides, delays and excludes nothing."""
+        self._flagged(finding=finding, detail=detail, **self._counts, at=at, cause=cause)
+
+    def exclude(self, *, by: str, reason: str, at: datetime, cause: int | str | None = None) -> None:
+        """Take the rating out of every rate (不予采纳); it stays counted as excluded."""
+        if self.excluded:
+            message = f"Rating {self.id} is excluded already; it can only be reinstated."
+            raise AlreadyExcluded(message)
+        self._excluded(by=by, reason=reason, **self._counts, at=at, cause=cause)
+
+    def reinstate(self, *, by: str, reason: str, at: datetime, cause: int | str | None = None) -> None:
+        """Count an excluded rating again."""
+        if not self.excluded:
+            message = f"Rating {self.id} is not excluded; there is nothing to reinstate."
+            raise NotExcluded(message)
+        self._reinstated(by=by, reason=reason, **self._counts, at=at, cause=cause)
+
+    @event("Linked", topic="rating.linked:v1")
+    def _linked(
+        self,
+        *,
+        old: Dimensions,
+        new: Dimensions,
+        linked: bool,
+        excluded: bool,  # noqa: ARG002 (folds need it)
+        registry_position: int,  # noqa: ARG002
+        pf: str,  # noqa: ARG002
+        day: date,  # noqa: ARG002
+        satisfaction: int,  # noqa: ARG002
+        at: datetime,  # noqa: ARG002
+        cause: int | str,  # noqa: ARG002
+    ) -> None:
+        assert old == self.current
+        self.current = new
+        self.linked = linked
+
+    @event("Flagged", topic="rating.flagged:v1")
+    def _flagged(
+        self,
+        *,
+        finding: str,
+        detail: dict[str, str],
+        window: str,
+        staff: str,
+        matter: str,
+        dept: str,
+        hall: str,
+        area: str,
+        pf: str,
+        day: date,
+        satisfaction: int,
+        at: datetime,
+        cause: int | str,
+    ) -> None:
+        self.findings.append(finding)
+
+    @event("Excluded", topic="rating.excluded:v1")
+    def _excluded(
+        self,
+        *,
+        by: str,
+        reason: str,
+        window: str,
+        staff: str,
+        matter: str,
+        dept: str,
+        hall: str,
+        area: str,
+        pf: str,
+        day: date,
+        satisfaction: int,
+        at: datetime,
+        cause: int | str | None,
+    ) -> None:
+        self.excluded = True
+
+    @event("Reinstated", topic="rating.reinstated:v1")
+    def _reinstated(
+        self,
+        *,
+        by: str,
+        reason: str,
+        window: str,
+        staff: str,
+        matter: str,
+        dept: str,
+        hall: str,
+        area: str,
+        pf: str,
+        day: date,
+        satisfaction: int,
+        at: datetime,
+        cause: int | str | None,
+    ) -> None:
+        self.excluded = False
+
+
+EVENTS: tuple[type, ...] = (
+    RatingSubmitted,
+    RatingSupplemented,
+    RatingContested,
+    Rating.Linked,  # type: ignore[attr-defined]
+    Rating.Flagged,  # type: ignore[attr-defined]
+    Rating.Excluded,  # type: ignore[attr-defined]
+    Rating.Reinstated,  # type: ignore[attr-defined]
+)

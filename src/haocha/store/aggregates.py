@@ -1,0 +1,73 @@
+"""Load → decide → append, once for the whole program."""
+
+from collections.abc import Callable
+from typing import TypeVar
+from uuid import UUID
+
+import asyncpg
+
+from haocha.domain.aggregate import Aggregate
+from haocha.store import events, log
+
+TAggregate = TypeVar("TAggregate", bound=Aggregate)
+
+ATTEMPTS = 5
+
+
+class Unknown(LookupError):
+    """There is no such stream."""
+
+
+class Contended(Exception):
+    """Others changed the stream each time it was decided on: ask again."""
+
+
+def replay(stream: list[log.Recorded], cls: type[TAggregate]) -> TAggregate:
+    """Return the aggregate that `stream` tells."""
+    if not stream:
+        raise Unknown
+    aggregate: TAggregate | None = None
+    for recorded in stream:
+        if aggregate is None and hasattr(cls, "begin"):  # its first event is a plain fact
+            aggregate = cls.begin(recorded.originator_id, recorded.event)
+        else:
+            aggregate = recorded.event.mutate(aggregate)
+    assert aggregate is not None
+    return aggregate
+
+
+async def get(connection: asyncpg.Connection | asyncpg.Pool, cls: type[TAggregate], originator_id: UUID) -> TAggregate:
+    """Load an aggregate from its stream; raises `Unknown`."""
+    return replay(await log.read_stream(connection, originator_id), cls)
+
+
+def new_events(aggregate: Aggregate) -> tuple[log.NewEvent, ...]:
+    """Take the events that the aggregate has decided and the log does not hold yet."""
+    return tuple(
+        log.NewEvent(event.originator_id, event.originator_version, *events.encode(event))
+        for event in aggregate.collect_events()
+    )
+
+
+async def execute(
+    batcher: log.Batcher,
+    pool: asyncpg.Pool,
+    cls: type[TAggregate],
+    originator_id: UUID,
+    command: Callable[[TAggregate], None],
+) -> int:
+    """Load, let `command` decide, append; decide again when another was faster. Return the last position.
+
+    Raises what `command` raises, `Unknown`, and `Contended` after several lost races.
+    """
+    for _ in range(ATTEMPTS):
+        stream = await log.read_stream(pool, originator_id)
+        aggregate = replay(stream, cls)
+        command(aggregate)
+        decided = new_events(aggregate)
+        if not decided:
+            return stream[-1].position
+        verdict = await batcher.append(log.Group(decided))
+        if verdict.verdict == "ok" and verdict.position is not None:
+            return verdict.position
+    raise Contended

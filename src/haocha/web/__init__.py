@@ -1,0 +1,1 @@
+"""The HTTP interface: machines post ratings, people look at scores."""
