@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from eventsourcing.domain import event
 
-from haocha.domain.aggregate import Aggregate
+from haocha.domain.aggregate import Aggregate, AggregateEvent
 from haocha.domain.errors import Refusal
 
 
@@ -120,20 +120,22 @@ class NothingNew(Refusal):
     code = "nothing_new"
 
 
-class Rating(Aggregate):
-    """A rating after its first event; every event repeats the dimensions, day and level that folds need."""
+class Counted(AggregateEvent, frozen=True, kw_only=True):
+    """An event that repeats what the rating counts for, its day and its level: folds never look back."""
 
-    @classmethod
-    def begin(cls, originator_id: UUID, fact: _Fact) -> Self:
-        """Start from the fact that is the stream's first event."""
-        rating = cls.__new__(cls)
-        rating.__base_init__(originator_id, 1, fact.received_at)
-        rating.fact = fact
-        rating.current = fact.dimensions
-        rating.linked = fact.linked
-        rating.excluded = False
-        rating.findings = []
-        return rating
+    window: str
+    staff: str
+    matter: str
+    dept: str
+    hall: str
+    area: str
+    pf: str
+    day: date
+    satisfaction: int
+
+
+class Rating(Aggregate):
+    """A rating after its first event."""
 
     fact: _Fact
     current: Dimensions
@@ -141,14 +143,48 @@ class Rating(Aggregate):
     excluded: bool
     findings: list[str]
 
-    @property
-    def _counts(self) -> dict[str, Any]:
-        return {
-            **{name: getattr(self.current, name) for name in Dimensions.__struct_fields__},
-            "pf": self.fact.pf,
-            "day": self.fact.day,
-            "satisfaction": self.fact.satisfaction,
-        }
+    class Linked(AggregateEvent, frozen=True, kw_only=True):
+        """What the registry now knows: −1 at `old`, +1 at `new`, among the excluded where `excluded`."""
+
+        TOPIC: ClassVar[str] = "rating.linked:v1"
+        old: Dimensions
+        new: Dimensions
+        linked: bool
+        excluded: bool
+        registry_position: int
+        pf: str
+        day: date
+        satisfaction: int
+
+    class Flagged(Counted, frozen=True, kw_only=True):
+        """疑似异常: a finding by its code, for a person to decide."""
+
+        TOPIC: ClassVar[str] = "rating.flagged:v1"
+        finding: str
+        detail: dict[str, str]
+
+    class Excluded(Counted, frozen=True, kw_only=True):
+        """不予采纳: `reason` is a code (误评 mistaken, 恶意 malicious, 不实 untrue), never a text."""
+
+        TOPIC: ClassVar[str] = "rating.excluded:v1"
+        by: str
+        reason: str
+
+    class Reinstated(Counted, frozen=True, kw_only=True):
+        """An exclusion taken back."""
+
+        TOPIC: ClassVar[str] = "rating.reinstated:v1"
+        by: str
+        reason: str
+
+    @classmethod
+    def begin(cls, originator_id: UUID, fact: _Fact) -> Self:
+        """Start from the fact that is the stream's first event."""
+        rating = cls.__new__(cls)
+        rating.__base_init__(originator_id, 1, fact.received_at)
+        rating.fact, rating.current, rating.linked = fact, fact.dimensions, fact.linked
+        rating.excluded, rating.findings = False, []
+        return rating
 
     def link(
         self, new: Dimensions, *, linked: bool, registry_position: int, at: datetime, cause: int | str
@@ -157,7 +193,8 @@ class Rating(Aggregate):
         if new == self.current and linked == self.linked:
             message = f"Rating {self.id} is linked to {new} already."
             raise NothingNew(message)
-        self._linked(
+        self.trigger_event(
+            self.Linked,
             old=self.current,
             new=new,
             linked=linked,
@@ -171,100 +208,48 @@ class Rating(Aggregate):
         )
 
     def flag(self, finding: str, detail: dict[str, str], *, at: datetime, cause: int | str) -> None:
-        """Raise a finding (疑似异常) for a person to decide; it hides, delays and excludes nothing."""
-        self._flagged(finding=finding, detail=detail, **self._counts, at=at, cause=cause)
+        """Raise a finding (疑似异常); it hides, delays and excludes nothing."""
+        self._count(self.Flagged, finding=finding, detail=detail, at=at, cause=cause)
 
     def exclude(self, *, by: str, reason: str, at: datetime, cause: int | str | None = None) -> None:
         """Take the rating out of every rate (不予采纳); it stays counted as excluded."""
         if self.excluded:
             message = f"Rating {self.id} is excluded already; it can only be reinstated."
             raise AlreadyExcluded(message)
-        self._excluded(by=by, reason=reason, **self._counts, at=at, cause=cause)
+        self._count(self.Excluded, by=by, reason=reason, at=at, cause=cause)
 
     def reinstate(self, *, by: str, reason: str, at: datetime, cause: int | str | None = None) -> None:
         """Count an excluded rating again."""
         if not self.excluded:
             message = f"Rating {self.id} is not excluded; there is nothing to reinstate."
             raise NotExcluded(message)
-        self._reinstated(by=by, reason=reason, **self._counts, at=at, cause=cause)
+        self._count(self.Reinstated, by=by, reason=reason, at=at, cause=cause)
 
-    @event("Linked", topic="rating.linked:v1")
-    def _linked(
-        self,
-        *,
-        old: Dimensions,
-        new: Dimensions,
-        linked: bool,
-        excluded: bool,  # noqa: ARG002 (folds need it)
-        registry_position: int,  # noqa: ARG002
-        pf: str,  # noqa: ARG002
-        day: date,  # noqa: ARG002
-        satisfaction: int,  # noqa: ARG002
-        at: datetime,  # noqa: ARG002
-        cause: int | str,  # noqa: ARG002
-    ) -> None:
-        assert old == self.current
-        self.current = new
-        self.linked = linked
+    def _count(self, event_class: type[Counted], **members: Any) -> None:
+        fact = self.fact
+        self.trigger_event(
+            event_class,
+            **msgspec.structs.asdict(self.current),
+            pf=fact.pf,
+            day=fact.day,
+            satisfaction=fact.satisfaction,
+            **members,
+        )
 
-    @event("Flagged", topic="rating.flagged:v1")
-    def _flagged(
-        self,
-        *,
-        finding: str,
-        detail: dict[str, str],
-        window: str,
-        staff: str,
-        matter: str,
-        dept: str,
-        hall: str,
-        area: str,
-        pf: str,
-        day: date,
-        satisfaction: int,
-        at: datetime,
-        cause: int | str,
-    ) -> None:
+    @event(Linked)
+    def _linked(self, new: Dimensions, linked: bool) -> None:  # noqa: FBT001 (the event's members)
+        self.current, self.linked = new, linked
+
+    @event(Flagged)
+    def _flagged(self, finding: str) -> None:
         self.findings.append(finding)
 
-    @event("Excluded", topic="rating.excluded:v1")
-    def _excluded(
-        self,
-        *,
-        by: str,
-        reason: str,
-        window: str,
-        staff: str,
-        matter: str,
-        dept: str,
-        hall: str,
-        area: str,
-        pf: str,
-        day: date,
-        satisfaction: int,
-        at: datetime,
-        cause: int | str | None,
-    ) -> None:
+    @event(Excluded)
+    def _excluded(self) -> None:
         self.excluded = True
 
-    @event("Reinstated", topic="rating.reinstated:v1")
-    def _reinstated(
-        self,
-        *,
-        by: str,
-        reason: str,
-        window: str,
-        staff: str,
-        matter: str,
-        dept: str,
-        hall: str,
-        area: str,
-        pf: str,
-        day: date,
-        satisfaction: int,
-        at: datetime,
-        cause: int | str | None,
-    ) -> None:
+    @event(Reinstated)
+    def _reinstated(self) -> None:
         self.excluded = False
 
 
@@ -272,8 +257,8 @@ EVENTS: tuple[type, ...] = (
     RatingSubmitted,
     RatingSupplemented,
     RatingContested,
-    Rating.Linked,  # type: ignore[attr-defined]
-    Rating.Flagged,  # type: ignore[attr-defined]
-    Rating.Excluded,  # type: ignore[attr-defined]
-    Rating.Reinstated,  # type: ignore[attr-defined]
+    Rating.Linked,
+    Rating.Flagged,
+    Rating.Excluded,
+    Rating.Reinstated,
 )
