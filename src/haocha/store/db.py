@@ -1,0 +1,42 @@
+"""Connections: the one pool of a process, as haocha_app, with jsonb as bytes both ways."""
+
+import asyncpg
+
+COMMAND_TIMEOUT = 60.0  # seconds; a rebuild's statements pass their own
+JSONB_VERSION = b"\x01"  # the one byte before the text in jsonb's binary form
+
+
+def _encode_jsonb(text: bytes) -> bytes:
+    return JSONB_VERSION + text
+
+
+def _decode_jsonb(wire: bytes) -> bytes:
+    return wire[1:]
+
+
+async def prepare(connection: asyncpg.Connection) -> None:
+    """Give a connection the jsonb codec: bytes in, bytes out, decoded by msgspec and nobody else."""
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=_encode_jsonb, decoder=_decode_jsonb, format="binary"
+    )
+
+
+async def connect(dsn: str) -> asyncpg.Connection:
+    """Open one connection outside the pool (to listen, or to hold a session), set up like the pool's."""
+    connection = await asyncpg.connect(
+        dsn, command_timeout=COMMAND_TIMEOUT, server_settings={"timezone": "UTC", "application_name": "haocha"}
+    )
+    await prepare(connection)
+    return connection
+
+
+async def open_pool(dsn: str, *, size: int = 10) -> asyncpg.Pool:
+    """Open the pool; it reconnects by itself after PostgreSQL went away."""
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=min(2, size),
+        max_size=size,
+        init=prepare,
+        command_timeout=COMMAND_TIMEOUT,
+        server_settings={"timezone": "UTC", "application_name": "haocha"},
+    )
