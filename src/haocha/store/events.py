@@ -10,13 +10,13 @@ from uuid import UUID
 
 import msgspec
 
-from haocha.domain import rating, service
+from haocha.domain import entries, rating, service
 
 State = dict[str, Any]
 
 EVENTS: dict[str, type] = {
     event.TOPIC: event
-    for module in (rating, service)
+    for module in (rating, service, entries)
     for event in module.EVENTS
 }
 """Every current topic and its struct; each module of the domain lists its own in `EVENTS`."""
