@@ -85,6 +85,7 @@ class Entry(Aggregate):
         """The entry is there."""
 
         key: str
+        by: str
         valid_from: datetime
         valid_to: datetime | None = None
         name: str = ""
@@ -104,6 +105,7 @@ class Entry(Aggregate):
         """From a time on something else holds; all members are said, changed or not."""
 
         key: str
+        by: str
         valid_from: datetime
         valid_to: datetime | None = None
         name: str = ""
@@ -122,6 +124,7 @@ class Entry(Aggregate):
         """The entry ends."""
 
         key: str
+        by: str
         valid_to: datetime
 
         def apply(self, aggregate: Any) -> None:
@@ -130,7 +133,7 @@ class Entry(Aggregate):
             aggregate.periods = history(aggregate.periods, self)
 
     @classmethod
-    def register(cls, namespace: UUID, key: str, period: Period, *, at: datetime) -> "Entry":
+    def register(cls, namespace: UUID, key: str, period: Period, *, by: str, at: datetime) -> "Entry":
         """Make the entry known with its first period."""
         _check(period)
         return cls._create(
@@ -139,11 +142,12 @@ class Entry(Aggregate):
             key=key,
             valid_from=period.start,
             valid_to=period.end,
+            by=by,
             at=at,
             **period.facts._asdict(),
         )
 
-    def change(self, period: Period, *, at: datetime) -> bool:
+    def change(self, period: Period, *, by: str, at: datetime) -> bool:
         """Write `period` into the history and say whether that changed anything.
 
         Where only the end comes earlier the event is `Retired`, else `Changed`.
@@ -152,24 +156,25 @@ class Entry(Aggregate):
         if with_period(self.periods, period) == self.periods:
             return False
         if period.end is not None and until(self.periods, period.end) == with_period(self.periods, period):
-            return self.retire(period.end, at=at)
+            return self.retire(period.end, by=by, at=at)
         self.trigger_event(
             type(self).Changed,
             key=self.key,
             valid_from=period.start,
             valid_to=period.end,
+            by=by,
             at=at,
             **period.facts._asdict(),
         )
         return True
 
-    def retire(self, end: datetime, *, at: datetime) -> bool:
+    def retire(self, end: datetime, *, by: str, at: datetime) -> bool:
         """End the entry at `end` and say whether that changed anything."""
         if until(self.periods, end) == self.periods:
             return False
         if not until(self.periods, end):
             raise NothingKnown(f"{self.TOPIC} {self.key} begins after {end}: nothing would be left of it.")
-        self.trigger_event(type(self).Retired, key=self.key, valid_to=end, at=at)
+        self.trigger_event(type(self).Retired, key=self.key, valid_to=end, by=by, at=at)
         return True
 
 

@@ -75,17 +75,16 @@ async def load_entries(pool: asyncpg.Pool) -> Entries:
     return entries
 
 
-async def write(pool: asyncpg.Pool, changed: Sequence[Entry], advance: Callable[[int], None] | None = None) -> int:
+async def write(pool: asyncpg.Pool, changed: Sequence[Entry], advance: Callable[[int, int], None]) -> int:
     """Append what the entries decided and return how many others were faster with: plan those again.
 
-    Each entry is a group: a refused one harms no other. `advance` hears how many entries are through.
+    Each entry is a group: a refused one harms no other. `advance` hears how many more are through, and of how many.
     """
     refused = 0
     for start in range(0, len(changed), GROUPS):
         groups = [log.Group(aggregates.new_events(entry)) for entry in changed[start : start + GROUPS]]
         refused += sum(verdict.verdict != "ok" for verdict in await log.append(pool, groups))
-        if advance:
-            advance(len(groups))
+        advance(len(groups), len(changed))
     return refused
 
 
