@@ -118,6 +118,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"Settings(data={str(self.data)!r}, database={'external' if self.dsn else 'embedded'})"
 
 
+def data_folder(data: Path | str | None = None, env: Mapping[str, str] = os.environ) -> Path:
+    """Return the instance's folder: `data` (from --data), else HAOCHA_DATA, else its default; absolute."""
+    return Path(data or env.get("HAOCHA_DATA") or VARIABLES["HAOCHA_DATA"]).expanduser().absolute()
+
+
 def load(
     *, data: Path | str | None = None, env: Mapping[str, str] = os.environ, generate_keys: bool = True
 ) -> Settings:
@@ -126,7 +131,7 @@ def load(
     Missing keys are generated into DATA/keys.json (mode 600) unless `generate_keys` is false: then they are a fault.
     """
     read = _Reader(env)
-    folder = Path(data or env.get("HAOCHA_DATA") or VARIABLES["HAOCHA_DATA"]).expanduser().absolute()
+    folder = data_folder(data, env)
     dsn, owner_dsn = read.dsn("HAOCHA_DSN"), read.dsn("HAOCHA_OWNER_DSN")
     if owner_dsn and not dsn:
         read.faults.append("HAOCHA_OWNER_DSN is set without HAOCHA_DSN: set both, or neither for the embedded database")
@@ -164,7 +169,7 @@ class _Reader:
         self.faults: list[str] = []
         for name in sorted(env):
             if name.startswith("HAOCHA_") and name not in VARIABLES:
-                near = difflib.get_close_matches(name, VARIABLES, n=1)
+                near = difflib.get_close_matches(name, VARIABLES, n=1, cutoff=0.8)
                 hint = f"did you mean {near[0]}?" if near else f"known are {' '.join(VARIABLES)}"
                 self.faults.append(f"{name} is not a setting: {hint}")
 

@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,7 +43,7 @@ class Account(NamedTuple):
     uid: int | None = None
     gid: int | None = None
 
-    def run(self, command: Sequence[str | Path], *, text: str = "") -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str | Path, text: str = "", cwd: Path = Path("/")) -> subprocess.CompletedProcess[str]:
         """Run one command to its end with `text` as its input; the caller looks at the return code."""
         return subprocess.run(
             [*self.prefix, *map(str, command)],
@@ -52,14 +51,14 @@ class Account(NamedTuple):
             capture_output=True,
             text=True,
             check=False,
-            cwd="/",
+            cwd=cwd,
             env=environment(),
             user=self.uid,
             group=self.gid,
             extra_groups=None if self.uid is None else [],
         )
 
-    def start(self, command: Sequence[str | Path], *, output: int) -> "subprocess.Popen[bytes]":
+    def start(self, *command: str | Path, output: int) -> "subprocess.Popen[bytes]":
         """Start one command in a session of its own (Ctrl-C does not reach it), writing to the file `output`."""
         return subprocess.Popen(
             [*self.prefix, *map(str, command)],

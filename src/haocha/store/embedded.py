@@ -52,6 +52,7 @@ OPTIONS = {
 }
 INITDB = ("-U", SUPERUSER, "-E", "UTF8", "--data-checksums", "--auth=reject", "--no-instructions")
 ACCESS = "local all all scram-sha-256\nlocal replication all scram-sha-256\n"
+PASSABLE = 0o711  # of DIR where the server runs as another user; every file below has a mode of its own
 #: What a killed server leaves behind for a moment: its processes still end. Worth waiting for.
 PASSING = ("pre-existing shared memory block", "lock file")
 
@@ -105,13 +106,15 @@ class Postgres:
             while self.pid() == pid and time.monotonic() < deadline:
                 time.sleep(0.02)
 
-    def adopt(self) -> None:
-        """Make a cluster whose files came from a backup this folder's own: new passwords, access only with them."""
-        found = self._binaries()
-        account = binaries.account(self.cluster)
-        (self.cluster / "pg_hba.conf").write_text(ACCESS)
-        account.own(self.cluster)
-        self._single_user(found, account, self.cluster, self._set_passwords())
+    def adopt(self, fresh: Path) -> None:
+        """Make `fresh`, a cluster's files from a backup, this folder's own: new passwords, access only with them."""
+        account = binaries.account(fresh)
+        if account.uid is not None:
+            self.folder.chmod(PASSABLE)
+        (fresh / "pg_hba.conf").write_text(ACCESS)
+        account.own(fresh)
+        self._single_user(binaries.find(), fresh, self._set_passwords())
+        fresh.rename(self.cluster)
 
     def _binaries(self) -> binaries.Binaries:
         found = binaries.find()
@@ -121,19 +124,8 @@ class Postgres:
         return found
 
     def _create(self, found: binaries.Binaries) -> None:
-        """Run initdb beside the final place, so that a half-made cluster is never taken for a whole one."""
-        fresh = self.folder / "pg.new"
-        shutil.rmtree(fresh, ignore_errors=True)
-        account = binaries.account(fresh)
-        if account.uid is not None:
-            self.folder.chmod(0o711)  # the server's user passes through; every file below has its own mode
-        fresh.mkdir(mode=0o700)
-        account.own(fresh)
-        command: list[str | Path] = [found / "initdb", "-D", fresh, *INITDB, *found.locale()]
-        made = account.run(command)
-        if made.returncode != 0:
-            raise EmbeddedError(f"initdb could not make {fresh}: {_reason(made.stderr, account, self.folder)}")
-        (fresh / "pg_hba.conf").write_text(ACCESS)
+        """Make the cluster with its roles and database, passwords known to DIR/passwords.json alone."""
+        fresh = self.initialise(found)
         statements = [
             "CREATE ROLE haocha_owner LOGIN",
             "CREATE ROLE haocha_app LOGIN",
@@ -141,15 +133,29 @@ class Postgres:
             f"CREATE DATABASE {DATABASE} OWNER haocha_owner",
             *self._set_passwords(),
         ]
-        self._single_user(found, account, fresh, statements)
+        self._single_user(found, fresh, statements)
         fresh.rename(self.cluster)
 
-    def _single_user(
-        self, found: binaries.Binaries, account: binaries.Account, cluster: Path, statements: list[str]
-    ) -> None:
+    def initialise(self, found: binaries.Binaries) -> Path:
+        """Run initdb in DIR/pg.new and return that: a half-made cluster is never taken for a whole one."""
+        fresh = self.folder / "pg.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        account = binaries.account(fresh)
+        if account.uid is not None:
+            self.folder.chmod(PASSABLE)
+        fresh.mkdir(mode=0o700)
+        account.own(fresh)
+        made = account.run(found / "initdb", "-D", fresh, *INITDB, *found.locale())
+        if made.returncode != 0:
+            raise EmbeddedError(f"initdb could not make {fresh}: {_reason(made.stderr, account, self.folder)}")
+        (fresh / "pg_hba.conf").write_text(ACCESS)
+        return fresh
+
+    def _single_user(self, found: binaries.Binaries, cluster: Path, statements: list[str]) -> None:
         """Run statements without a server: nobody else can be connected yet."""
-        command = [found / "postgres", "--single", "-D", cluster, "-c", "log_min_messages=warning", "postgres"]
-        done = account.run(command, text="".join(f"{statement};\n" for statement in statements))
+        single = (found / "postgres", "--single", "-D", cluster, "-c", "log_min_messages=warning", "postgres")
+        text = "".join(f"{statement};\n" for statement in statements)
+        done = binaries.account(cluster).run(*single, text=text)
         complaints = [line for line in done.stderr.splitlines() if "ERROR:" in line or "FATAL:" in line]
         if done.returncode != 0 or complaints:
             raise EmbeddedError(f"PostgreSQL could not set up {cluster}: {' '.join(complaints) or done.stderr}")
@@ -178,13 +184,13 @@ class Postgres:
     def _launch(self, found: binaries.Binaries, deadline: float) -> bool:
         """Start the server; False where the end of an earlier one's processes has to be waited for."""
         account = binaries.account(self.cluster)
-        self._prepare_sockets(account)
+        self.prepare_sockets(account)
         self._forget_dead_server()
         output = self.folder / "postgres.log"
         if output.exists() and output.stat().st_size > LOG_SIZE:
             output.rename(output.with_suffix(".log.1"))
         options = [f"-c{name}={value}" for name, value in self.options.items()]
-        command: list[str | Path] = [
+        command: tuple[str | Path, ...] = (
             found / "postgres",
             "-D",
             self.cluster,
@@ -193,11 +199,11 @@ class Postgres:
             "-p",
             str(PORT),
             *options,
-        ]
+        )
         handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             written = os.lseek(handle, 0, os.SEEK_END)
-            process = account.start(command, output=handle)
+            process = account.start(*command, output=handle)
         finally:
             os.close(handle)
         account.own(output)
@@ -224,7 +230,7 @@ class Postgres:
                 raise EmbeddedError(f"PostgreSQL was not ready in time: see {self.folder / 'postgres.log'}")
             time.sleep(0.02)
 
-    def _prepare_sockets(self, account: binaries.Account) -> None:
+    def prepare_sockets(self, account: binaries.Account) -> None:
         """Make the socket's folder; refuse one under a shared folder that somebody else made."""
         self.sockets.mkdir(mode=0o700, exist_ok=True)
         account.own(self.sockets)

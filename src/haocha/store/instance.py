@@ -72,7 +72,12 @@ async def open_instance(settings: Settings, *, migrate: bool = True) -> AsyncIte
         yield Instance(settings, settings.dsn, settings.owner_dsn)
         return
     postgres = Postgres(settings.data)
-    users = await asyncio.to_thread(_enter, postgres)
+    entering = asyncio.ensure_future(asyncio.to_thread(_enter, postgres))
+    try:
+        users = await asyncio.shield(entering)
+    except asyncio.CancelledError:
+        await asyncio.to_thread(_leave, postgres, await entering)
+        raise
     try:
         instance = Instance(settings, postgres.dsn("haocha_app"), postgres.dsn("haocha_owner"), postgres)
         if migrate:
@@ -151,9 +156,4 @@ def _leave(postgres: Postgres, handle: int) -> None:
 
 
 def _open(path: Path) -> int:
-    """Open a lock file; root leaves it to the owner of the folder, who must be able to open it as well."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    if os.geteuid() == 0:
-        owner = path.parent.stat()
-        os.fchown(handle, owner.st_uid, owner.st_gid)
-    return handle
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

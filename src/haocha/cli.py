@@ -1,0 +1,25 @@
+"""The command line: gathers the commands of haocha.commands, one file per noun."""
+
+import click
+
+from haocha import logs
+from haocha.commands.backup import backup, restore
+from haocha.commands.migrate import migrate
+from haocha.commands.serve import serve, work
+from haocha.commands.version import version
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def main() -> None:
+    """好差评: ratings in, scores out, a ticket for every bad rating.
+
+    Every command works on the instance of --data DIR: it joins the database that runs there, or starts (and migrates)
+    it for its own duration. Settings are environment variables HAOCHA_*.
+
+    Exit codes: 0 done and clean, 1 findings or failure, 2 wrong usage.
+    """
+    logs.configure("WARNING")
+
+
+for command in (serve, work, migrate, backup, restore, version):
+    main.add_command(command)

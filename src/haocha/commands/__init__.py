@@ -1,0 +1,1 @@
+"""The commands of the `haocha` program: one file per noun, registered by name in haocha.cli."""

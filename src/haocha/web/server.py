@@ -1,0 +1,82 @@
+"""The web process: uvicorn on one event loop, the worker beside it, ended in order."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import click
+import structlog
+import uvicorn
+
+from haocha.engine import process
+from haocha.settings import Settings
+from haocha.store.instance import open_instance
+from haocha.web.app import create_app
+from haocha.web.context import open_context
+
+log = structlog.get_logger(__name__)
+
+BACKLOG = 2048
+KEEP_ALIVE = 75  # seconds; longer than reverse proxies keep theirs
+PATIENCE = 2  # seconds for running requests at shutdown; streams of events end then
+
+
+class Server(uvicorn.Server):
+    """uvicorn that leaves signals to us and says where it listens."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone: they end more than the web server."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then print the one line for people."""
+        await super().startup(sockets)
+        for listening in sockets or ():
+            host, port = listening.getsockname()[:2]
+            click.echo(f"haocha: http://{f'[{host}]' if ':' in host else host}:{port}/", err=True)
+
+    def stop(self) -> None:
+        """Take no new connections and end."""
+        log.info("stopping")
+        self.should_exit = True
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the listening socket before anything else starts; OSError says why it cannot be."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+
+
+async def serve(settings: Settings, listening: socket.socket, *, worker: bool) -> None:
+    """Serve on `listening` until a signal comes; then finish requests, commit what waits, and stop the worker."""
+    async with open_instance(settings) as instance, asyncio.TaskGroup() as group:
+        supervising = group.create_task(instance.supervise())
+        async with open_context(instance) as context:
+            working = [group.create_task(process.work(instance))] if worker else []
+            server = Server(_config(create_app(context), settings))
+            with process.on_signal(server.stop):
+                await server.serve(sockets=[listening])
+            for task in working:
+                task.cancel()
+            if working:
+                await asyncio.wait(working)
+        supervising.cancel()
+
+
+def _config(app: object, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=list(settings.proxies),
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=PATIENCE,
+    )
