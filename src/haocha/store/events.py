@@ -10,13 +10,13 @@ from uuid import UUID
 
 import msgspec
 
-from haocha.domain import entries, rating, service
+from haocha.domain import entries, policy, rating, service, ticket_events, workdays
 
 State = dict[str, Any]
 
 EVENTS: dict[str, type] = {
     event.TOPIC: event
-    for module in (rating, service, entries)
+    for module in (rating, service, entries, ticket_events, policy, workdays)
     for event in module.EVENTS
 }
 """Every current topic and its struct; each module of the domain lists its own in `EVENTS`."""

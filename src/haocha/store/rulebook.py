@@ -1,0 +1,51 @@
+"""The published policies and calendars: seeded when a log has none, read by what decides on tickets."""
+
+from datetime import date, datetime
+
+import asyncpg
+import chinese_calendar
+from chinese_calendar import constants
+
+from haocha.domain.policy import DEFAULT, DEFAULT_NAME, PolicyPublished, Rulebook, policy_id
+from haocha.domain.workdays import SATURDAY, CalendarPublished, calendar_id
+from haocha.store import events, log
+from haocha.store.install import Install
+
+FIRST_VERSION = 1
+
+
+def national_calendar(version: str, at: datetime) -> CalendarPublished:
+    """Return the days off and make-up days (调休) of all years that `chinesecalendar` knows."""
+    return CalendarPublished(
+        version=version,
+        known_until=date(max(constants.holidays).year, 12, 31),
+        holidays=tuple(sorted(constants.holidays)),
+        make_up_days=tuple(sorted(day for day in constants.workdays if day.weekday() >= SATURDAY)),
+        at=at,
+        by=f"chinesecalendar {chinese_calendar.__version__}",
+    )
+
+
+async def seed(connection: asyncpg.Connection | asyncpg.Pool, install: Install, at: datetime) -> None:
+    """Publish the default policy and the national calendar where the log holds none; twice is once."""
+    namespace = install.namespace
+    rulebook = await load(connection, install)
+    if rulebook.policies and rulebook.calendars:
+        return
+    policy = PolicyPublished(version=f"{DEFAULT_NAME}-1", name=DEFAULT_NAME, policy=DEFAULT, at=at, by="haocha")
+    calendar = national_calendar("CN-1", at)
+    await log.append(
+        connection,
+        [
+            log.Group((log.NewEvent(policy_id(namespace, DEFAULT_NAME), FIRST_VERSION, *events.encode(policy)),)),
+            log.Group((log.NewEvent(calendar_id(namespace), FIRST_VERSION, *events.encode(calendar)),)),
+        ],
+    )
+
+
+async def load(connection: asyncpg.Connection | asyncpg.Pool, install: Install) -> Rulebook:
+    """Read all versions; `seed` has made sure that there is one of each."""
+    ids = policy_id(install.namespace, DEFAULT_NAME), calendar_id(install.namespace)
+    streams = await log.read_streams(connection, ids)
+    policies, calendars = ([(r.position, r.event) for r in streams.get(stream, [])] for stream in ids)
+    return Rulebook(tuple(policies), tuple(calendars))
