@@ -1,7 +1,7 @@
 """Backups of the embedded PostgreSQL: pg_basebackup takes them while it runs; a restore verifies first.
 
-A backup is the folder DIR/<time>/ with `pg`, the cluster, and `haocha-backup.json`, the manifest, written last: a folder
-without it is no backup. Keys are never inside: whoever finds a backup must not find the identities with it.
+A backup is the folder DIR/<time>/ with `pg`, the cluster, and `haocha-backup.json`, its manifest, written last: a
+folder without it is no backup. Keys are never inside: whoever finds a backup must not find the identities with it.
 """
 
 import asyncio
