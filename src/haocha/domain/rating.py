@@ -66,6 +66,7 @@ class _Fact(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
     device_no: str = ""
     device_seq: int | None = None
     sent_at: datetime | None = None
+    is_anonymity: str = ""
     named: bool = False
     user_prop: str = ""
     subject: UUID | None = None
@@ -186,9 +187,7 @@ class Rating(Aggregate):
         rating.excluded, rating.findings = False, []
         return rating
 
-    def link(
-        self, new: Dimensions, *, linked: bool, registry_position: int, at: datetime, cause: int | str
-    ) -> None:
+    def link(self, new: Dimensions, *, linked: bool, registry_position: int, at: datetime, cause: int | str) -> None:
         """Move the rating to what the registry now knows it was for."""
         if new == self.current and linked == self.linked:
             message = f"Rating {self.id} is linked to {new} already."

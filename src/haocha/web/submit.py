@@ -1,0 +1,270 @@
+"""Taking records in: one, or many that do not harm each other; answered only after the commit.
+
+The functions here know bytes and headers, not a framework: the route of the single rating is called for every rating of
+a province and is served without one (see app.py).
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from haocha.domain import receipt
+from haocha.store import log
+from haocha.store.keys import Client
+from haocha.store.log import QueueFull, Unavailable, Verdict
+from haocha.web import intake, metrics, wire
+from haocha.web.context import Context
+from haocha.web.intake import Ready, Refused
+from haocha.web.problems import Fault, Problem, invalid, unavailable
+from haocha.web.wire import Malformed, RatingIn, ServiceIn
+
+LARGEST_RECORD = 64 * 1024
+LARGEST_BATCH_BODY = 8 * 1024 * 1024
+MOST_ITEMS = 1_000
+NDJSON = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
+POISONED = Fault("", "poisoned", "这条记录含有数据库无法保存的内容，已单独拒绝；同批其他记录不受影响。")
+
+
+class Outcome(NamedTuple):
+    """What became of one record: HTTP status, members of the answer, faults where it was refused."""
+
+    status: int
+    members: dict[str, Any]
+    faults: Sequence[Fault] = ()
+
+
+Record = TypeVar("Record", RatingIn, ServiceIn)
+Prepare = Callable[[Context, Client, Any, datetime, datetime | None], Ready | Refused]
+
+
+def sent_at(text: str | None, member: str = "X-Device-Time") -> datetime | None:
+    """Read what the device said its clock was at sending; raises a `422` problem."""
+    if not text:
+        return None
+    read = wire.moment(text)
+    if read is None:
+        at = wire.pointer(member) if member == "sentAt" else ""
+        raise invalid([Fault(at, "form", f"{member} {wire.TIME_FORM}。")])
+    return read
+
+
+def media_type(content_type: str | None) -> str:
+    """Return the bare media type of a request; JSON where none was named."""
+    return (content_type or "application/json").partition(";")[0].strip().lower()
+
+
+def unsupported() -> Problem:
+    """Return the `415`."""
+    return Problem(415, "unsupported_media_type", "请使用 application/json（批量也可用 application/x-ndjson）。")
+
+
+def too_large(limit: str) -> Problem:
+    """Return the `413`."""
+    return Problem(413, "too_large", f"请求超过上限（{limit}）；请拆分后提交。")
+
+
+def read_one(
+    context: Context, client: Client, body: bytes | msgspec.Raw, now: datetime, device: datetime | None, form: type, prepare: Prepare
+) -> Ready | Refused:
+    """Decode and check one record; raises `Malformed`."""
+    record, faults = wire.decode(body, form)
+    return Refused(faults) if record is None else prepare(context, client, record, now, device)
+
+
+async def rating(context: Context, client: Client, ready: Ready) -> Outcome:
+    """Put a rating into the log and say what became of it."""
+    verdict = await context.batcher.append(intake.group(context, ready))
+    if verdict.verdict == "ok":
+        return Outcome(201, _members(context, ready.id, verdict.position, ready.fact.flags))
+    if verdict.verdict == "poisoned":
+        return Outcome(422, {}, [POISONED])
+    first = (await log.read_stream(context.pool, ready.id))[0]
+    if first.event.digest == ready.fact.digest and first.event.client == client.name:
+        return Outcome(200, _members(context, ready.id, first.position, first.event.flags, duplicate=True))
+    contested = intake.contest(ready, first.event.digest)
+    verdict = await context.batcher.append(intake.group(context, contested))
+    if verdict.verdict == "poisoned":
+        return Outcome(422, {}, [POISONED])
+    if verdict.verdict == "ok":
+        position, flags = verdict.position, contested.fact.flags
+    else:  # the same contest again
+        recorded = (await log.read_stream(context.pool, contested.id))[0]
+        position, flags = recorded.position, recorded.event.flags
+    members = _members(context, contested.id, position, flags)
+    if first.event.client == client.name:
+        members["differs"] = await _differs(context, first, ready)
+    return Outcome(409, members, [Fault("", "already_rated", "本次服务已有评价；这一条已作为争议评价留存，不会丢失。")])
+
+
+async def service(context: Context, _client: Client, ready: Ready) -> Outcome:
+    """Put a service record into the log: the same content is a repeat, other content the next version."""
+    version = 1
+    while True:
+        verdict = await context.batcher.append(intake.group(context, ready, version))
+        if verdict.verdict == "ok":
+            return Outcome(201, _service_members(ready.id, verdict, version))
+        if verdict.verdict == "poisoned":
+            return Outcome(422, {}, [POISONED])
+        stream = await log.read_stream(context.pool, ready.id)
+        for recorded in stream:
+            if recorded.event.digest == ready.fact.digest:
+                repeat = Verdict("exists", recorded.position, recorded.recorded_at)
+                return Outcome(200, _service_members(ready.id, repeat, recorded.originator_version, duplicate=True))
+        version = len(stream) + 1
+
+
+def _service_members(
+    service_id: UUID, verdict: Verdict, version: int, *, duplicate: bool = False
+) -> dict[str, Any]:
+    return {"serviceId": service_id, "position": verdict.position, "version": version, "duplicate": duplicate}
+
+
+def _members(
+    context: Context, rating_id: UUID, position: int | None, flags: Sequence[str], *, duplicate: bool = False
+) -> dict[str, Any]:
+    assert position is not None
+    return {
+        "ratingId": rating_id,
+        "position": position,
+        "receipt": receipt.issue(context.receipt_key, rating_id, position),
+        "duplicate": duplicate,
+        "flags": flags,
+    }
+
+
+async def _differs(context: Context, first: log.Recorded, ready: Ready) -> list[str]:
+    """Name the members in which a client's second rating of a case differs from its first; never their values."""
+    subject = first.event.subject
+    identity = await context.vault.identity(context.pool, subject) if subject else {}
+    before = intake.as_sent(first.event) | identity
+    now = intake.as_sent(ready.fact) | ready.identity
+    names = {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)} - intake.UNDIGESTED
+    digests = {member: reference.digest for member, reference in first.event.texts.items()}
+    written = {
+        member: context.vault.refer(log.Text(ready.id, ready.id, body)).digest for member, body in ready.texts.items()
+    }
+    if digests.get("writingEvaluation") != written.get("writingEvaluation"):
+        names.add("writingEvaluation")
+    return sorted(names)
+
+
+class Kind(NamedTuple):
+    """How one kind of record is taken: its form, its preparation and its way into the log."""
+
+    form: type
+    member: str
+    prepare: Prepare
+    settle: Callable[[Context, Client, Ready], Any]
+    count: Callable[[Any, int, float], None]
+
+
+def _count_rating(ready: Ready | Refused | None, status: int, seconds: float) -> None:
+    if isinstance(ready, Ready):
+        level, pf = str(ready.fact.satisfaction), ready.fact.pf  # type: ignore[union-attr]
+        metrics.INGEST_SECONDS.labels(level, pf).observe(seconds)
+        metrics.RATINGS.labels(level, pf, str(status)).inc()
+    else:
+        metrics.RATINGS.labels("", "", str(status)).inc()
+
+
+def _count_service(_: Ready | Refused | None, status: int, _seconds: float) -> None:
+    metrics.SERVICES.labels(str(status)).inc()
+
+
+RATING = Kind(RatingIn, "ratings", intake.rating, rating, _count_rating)
+SERVICE = Kind(ServiceIn, "services", intake.service, service, _count_service)
+
+
+async def one(context: Context, client: Client, kind: Kind, body: bytes, device_time: str | None) -> Outcome:
+    """Take one record; raises the problem it is refused with."""
+    if len(body) > LARGEST_RECORD:
+        raise too_large("64 kB")
+    started = time.perf_counter()
+    ready: Ready | Refused | None = None
+    status = 500
+    try:
+        ready = read_one(context, client, body, context.now(), sent_at(device_time), kind.form, kind.prepare)
+        if isinstance(ready, Refused):
+            if ready.bound:
+                raise Problem(403, "key_bound", ready.faults[0].message, ready.faults)
+            raise invalid(ready.faults)
+        outcome: Outcome = await kind.settle(context, client, ready)
+        if outcome.faults:
+            raise _refusal(outcome)
+        status = outcome.status
+    except Malformed:
+        status = 400
+        raise wire.malformed() from None
+    except Problem as problem:
+        status = problem.status
+        raise
+    except (QueueFull, Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        status = 503
+        raise unavailable() from None
+    finally:
+        kind.count(ready, status, time.perf_counter() - started)
+    return outcome
+
+
+def _refusal(outcome: Outcome) -> Problem:
+    first = outcome.faults[0]
+    return Problem(outcome.status, first.code, first.message, outcome.faults, **outcome.members)
+
+
+async def batch(
+    context: Context, client: Client, kind: Kind, body: bytes, content_type: str | None, device_time: str | None
+) -> list[dict[str, Any]]:
+    """Take up to 1,000 records, each by itself, and return their results in order; raises where the body cannot be read."""
+    if len(body) > LARGEST_BATCH_BODY:
+        raise too_large("8 MB")
+    member_time = None
+    if media_type(content_type) in NDJSON:
+        raw: Sequence[bytes | msgspec.Raw] = [line for line in body.split(b"\n") if line.strip()]
+    else:
+        raw, member_time = wire.items(body, kind.member)
+    if len(raw) > MOST_ITEMS:
+        raise too_large(f"每批 {MOST_ITEMS} 条")
+    device = sent_at(member_time, "sentAt") or sent_at(device_time)
+    if client.per_minute is not None and len(raw) > 1:
+        context.key_limits.check(f"key:{client.id}", client.per_minute, len(raw) - 1)
+    if context.batcher.depth + len(raw) > context.settings.queue:
+        raise unavailable()
+    now, started = context.now(), time.perf_counter()
+    prepared: list[Ready | Refused] = []
+    for item in raw:
+        try:
+            prepared.append(read_one(context, client, item, now, device, kind.form, kind.prepare))
+        except Malformed:
+            prepared.append(Refused([Fault("", "malformed", "这一条不是可读取的 JSON。")]))
+        if len(prepared) % 100 == 0:
+            await asyncio.sleep(0)  # others' single ratings do not wait for a large batch
+    try:
+        outcomes = await asyncio.gather(*(_settled(context, client, kind, ready) for ready in prepared))
+    except (QueueFull, Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        raise unavailable() from None
+    seconds = time.perf_counter() - started
+    for ready, outcome in zip(prepared, outcomes, strict=True):
+        kind.count(ready, outcome.status, seconds)
+    return [
+        {
+            "index": index,
+            "status": outcome.status,
+            **outcome.members,
+            **({"errors": [fault.as_json() for fault in outcome.faults]} if outcome.faults else {}),
+        }
+        for index, outcome in enumerate(outcomes)
+    ]
+
+
+async def _settled(context: Context, client: Client, kind: Kind, ready: Ready | Refused) -> Outcome:
+    if isinstance(ready, Refused):
+        return Outcome(422, {}, ready.faults)
+    outcome: Outcome = await kind.settle(context, client, ready)
+    return outcome
+

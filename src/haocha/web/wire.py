@@ -1,0 +1,379 @@
+"""What clients send: the wire forms, and every fault of a body at once.
+
+A body is decoded strictly in one go; only when that fails is it looked at member by member to name all that is wrong.
+Member names are the national interface's own (design §10).
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from haocha.web.problems import Fault, Problem
+
+SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
+TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?)([Zz]|[+-][0-9]{2}:[0-9]{2})| ([0-9]{2}:[0-9]{2}:[0-9]{2}))"
+)
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f]")
+LONGEST_PROJECT_NO = 50
+EXT_BYTES = 4096
+EXT_DEPTH = 8
+
+_no_control = {"pattern": r"^[^\u0000-\u0008\u000b-\u001f]*$"}
+_time_schema = {
+    "anyOf": [
+        {"type": "string", "format": "date-time"},
+        {"type": "string", "maxLength": 0},
+        {"type": "string", "pattern": "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"},
+    ],
+    "examples": ["2026-11-20 09:41:07", "2026-11-20T09:41:07+08:00"],
+}
+Code = Annotated[str, Meta(max_length=50, extra_json_schema=_no_control)]
+LongCode = Annotated[str, Meta(extra_json_schema=_no_control)]
+Name = Annotated[str, Meta(max_length=200, extra_json_schema=_no_control)]
+Time = Annotated[str, Meta(extra_json_schema=_time_schema)]
+Area = Annotated[str, Meta(max_length=12, pattern="^([0-9]{12})?$", extra_json_schema={"examples": ["370102000000"]})]
+Writing = Annotated[str, Meta(max_length=500, extra_json_schema=_no_control)]
+Count = Annotated[int, Meta(ge=1, le=999)]
+Sequence = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Days = Annotated[int, Meta(ge=0, le=99999)]
+
+FORMS = {
+    "satisfaction": "应为 1 到 5 的整数（5 非常满意 … 1 非常不满意）",
+    "pf": "应为字符串 \"1\" 到 \"7\"",
+    "areaCode": "应为 12 位数字",
+    "serviceNumber": "应为 1 到 999 的整数",
+    "assessNumber": "应为整数 1（首次）或 2（追评）",
+    "isAnonymity": "应为字符串 \"1\"（匿名）或 \"2\"（不匿名）",
+    "deviceSeq": "应为不小于 0 的整数",
+    "evalDetail": "应为指标代码的数组，或用英文逗号分隔的代码，每个不超过 50 个字符",
+    "writingEvaluation": "应为不超过 500 个字符的文字",
+    "projectNo": "应为不超过 50 个字符的办件编号",
+    "taskName": "应为不超过 200 个字符的文字",
+    "deptName": "应为不超过 200 个字符的文字",
+    "userName": "应为不超过 200 个字符的文字",
+    "taskCode": "应为文字",
+    "taskHandleItem": "应为文字",
+    "ext": "应为不超过 4 kB、不深于 8 层的 JSON",
+}
+TIMES = frozenset({"assessTime", "serviceTime", "acceptDate", "resultDate", "sentAt"})
+TIME_FORM = "应为带时区的 RFC 3339 时间，或 yyyy-MM-dd HH:mm:ss（北京时间）"
+
+
+class RatingIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """A rating as a client sends it."""
+
+    project_no: Annotated[str, Meta(extra_json_schema=_no_control | {"maxLength": 50})] | None = None
+    source_id: Code | None = None
+    service_number: Count | None = None
+    assess_number: Literal[1, 2] | None = None
+    satisfaction: Annotated[int, Meta(ge=1, le=5)]
+    pf: Literal["1", "2", "3", "4", "5", "6", "7"]
+    assess_time: Time
+    service_time: Time | None = None
+    eval_detail: list[Code] | Annotated[str, Meta(max_length=2000, extra_json_schema=_no_control)] | None = None
+    writing_evaluation: Writing | None = None
+    task_code: LongCode | None = None
+    task_handle_item: LongCode | None = None
+    task_name: Name | None = None
+    area_code: Area | None = None
+    dept_code: Code | None = None
+    dept_name: Name | None = None
+    hall_code: Code | None = None
+    window_no: Code | None = None
+    staff_no: Code | None = None
+    device_no: Code | None = None
+    device_seq: Sequence | None = None
+    is_anonymity: Literal["", "1", "2"] | None = None
+    user_name: Name | None = None
+    user_prop: Code | None = None
+    user_page_type: Code | None = None
+    cert_key: Code | None = None
+    mobile: Code | None = None
+    ext: msgspec.Raw | None = None
+
+
+class ServiceIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """A service record (办件服务) as a client sends it; what a province requires beyond this, its sync shows."""
+
+    project_no: Annotated[str, Meta(min_length=1, extra_json_schema={"pattern": "^[!-~]+$", "maxLength": 50})]
+    service_number: Count | None = None
+    service_time: Time
+    area_code: Area | None = None
+    dept_code: Code | None = None
+    dept_name: Name | None = None
+    orgcode: Code | None = None
+    org_name: Name | None = None
+    pro_depart: Name | None = None
+    hall_code: Code | None = None
+    window_no: Code | None = None
+    staff_no: Code | None = None
+    device_no: Code | None = None
+    task_type: Code | None = None
+    task_code: LongCode | None = None
+    task_handle_item: LongCode | None = None
+    pro_task_code: Code | None = None
+    task_name: Name | None = None
+    pro_task_name: Name | None = None
+    sub_matter: Name | None = None
+    pro_project_no: Code | None = None
+    project_name: Name | None = None
+    pro_status: Code | None = None
+    project_type: Code | None = None
+    pro_manager: Name | None = None
+    service_name: Name | None = None
+    accept_date: Time | None = None
+    result_date: Time | None = None
+    promise_day: Days | None = None
+    promise_type: Code | None = None
+    anticipate_day: Days | None = None
+    anticipate_type: Code | None = None
+    pro_channel: Code | None = None
+    promise_time: Code | None = None
+    data_source: Code | None = None
+    mobile: Code | None = None
+    user_name: Name | None = None
+    user_prop: Code | None = None
+    user_page_type: Code | None = None
+    cert_key: Code | None = None
+    certkey_gov: Annotated[Code | None, Meta()] = msgspec.field(default=None, name="certkeyGOV")
+    credit_type: Code | None = None
+    credit_num: Code | None = None
+    handle_user_name: Name | None = None
+    handle_user_page_type: Code | None = None
+    handle_user_page_code: Code | None = None
+    ext: msgspec.Raw | None = None
+
+
+In = TypeVar("In", RatingIn, ServiceIn)
+
+
+@cache
+def _decoder(struct: type[In]) -> msgspec.json.Decoder[In]:
+    return msgspec.json.Decoder(struct)
+
+
+@cache
+def _fields(struct: type) -> dict[str, msgspec.structs.FieldInfo]:
+    return {field.encode_name: field for field in msgspec.structs.fields(struct)}
+
+
+class Malformed(Exception):
+    """The body is not JSON."""
+
+
+def decode(body: bytes | msgspec.Raw, struct: type[In]) -> tuple[In | None, list[Fault]]:
+    """Decode one record: the record, or None with every fault that its form has. Raises `Malformed`."""
+    try:
+        record = _decoder(struct).decode(body)
+    except msgspec.ValidationError:
+        return None, list(_faults(_json(body), struct))
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Malformed from error
+    faults = list(_text_faults(record)) if b"\\" in bytes(body) or record.ext is not None else []
+    return (None, faults) if faults else (record, [])
+
+
+def _json(body: bytes | msgspec.Raw) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.ValidationError:  # a number beyond any range
+        return json.loads(bytes(body))
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Malformed from error
+
+
+def pointer(*members: str | int) -> str:
+    """Return the RFC 6901 pointer to a member."""
+    return "".join("/" + str(member).replace("~", "~0").replace("/", "~1") for member in members)
+
+
+def fault(member: str, code: str) -> Fault:
+    """Return the fault of a member that is not of its form."""
+    form = TIME_FORM if member in TIMES else FORMS.get(member, "应为不超过 50 个字符的字符串")
+    return Fault(pointer(member), code, f"{member} {form}。")
+
+
+def missing(member: str) -> Fault:
+    """Return the fault of a required member that is not there."""
+    return Fault(pointer(member), "missing", f"缺少必填项 {member}。")
+
+
+def _faults(value: Any, struct: type) -> Iterator[Fault]:
+    """Look at each member by itself."""
+    if not isinstance(value, dict):
+        yield Fault("", "type", "应为一个 JSON 对象。")
+        return
+    fields = _fields(struct)
+    for name, field in fields.items():
+        if field.required and value.get(name) in (None, ""):
+            yield missing(name)
+    for name, member in value.items():
+        known = fields.get(name)
+        if known is None:
+            yield Fault(pointer(name), "unknown_field", f"不认识的字段 {name}；请改正名称，其他内容请放入 ext。")
+        elif member is None or (known.required and member == ""):
+            continue
+        elif name == "ext":
+            yield from _ext_faults(member)
+        else:
+            yield from _member_faults(name, member, known.type)
+
+
+def _member_faults(name: str, member: Any, form: Any) -> Iterator[Fault]:
+    try:
+        msgspec.convert(member, form)
+    except msgspec.ValidationError as error:
+        yield fault(name, _code(str(error)))
+    else:
+        texts = member if isinstance(member, list) else [member]
+        if any(isinstance(text, str) and _controlled(text) for text in texts):
+            yield _control_fault(name)
+        if name in TIMES and moment(member) is None:
+            yield fault(name, "form")
+
+
+def _code(said: str) -> str:
+    if "of length <=" in said:
+        return "too_long"
+    if "`int` >=" in said or "`int` <=" in said or "out of range" in said:
+        return "range"
+    if "matching regex" in said or "Invalid enum" in said or "of length >=" in said:
+        return "form"
+    return "type"
+
+
+def _controlled(text: str) -> bool:
+    return CONTROL.search(text) is not None
+
+
+def _control_fault(name: str) -> Fault:
+    return Fault(pointer(name), "control_character", f"{name} 含有控制字符，请去掉后重新提交。")
+
+
+def _text_faults(record: RatingIn | ServiceIn) -> Iterator[Fault]:
+    """Find control characters, which only an escape can bring in, and an `ext` too large or too deep."""
+    for name, field in _fields(type(record)).items():
+        member = getattr(record, field.name)
+        if name == "ext":
+            if member is not None:
+                yield from _ext_faults(_json(member), len(bytes(member)))
+        elif isinstance(member, str) and _controlled(member):
+            yield _control_fault(name)
+        elif isinstance(member, list) and any(_controlled(text) for text in member):
+            yield _control_fault(name)
+
+
+def _ext_faults(ext: Any, size: int | None = None) -> Iterator[Fault]:
+    try:
+        length = len(msgspec.json.encode(ext)) if size is None else size
+        depth = _depth(ext)
+    except (RecursionError, ValueError, OverflowError):
+        yield fault("ext", "form")
+        return
+    if length > EXT_BYTES:
+        yield fault("ext", "too_long")
+    if depth > EXT_DEPTH:
+        yield fault("ext", "too_deep")
+    elif any(map(_controlled, _strings(ext))):
+        yield _control_fault("ext")
+
+
+def _depth(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(_depth, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(_depth, value), default=0)
+    return 0
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            yield name
+            yield from _strings(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _strings(member)
+
+
+def moment(text: str) -> datetime | None:
+    """Read a time: RFC 3339, or `yyyy-MM-dd HH:mm:ss` in Asia/Shanghai; None where it is neither."""
+    match = TIME.fullmatch(text)
+    if match is None:
+        return None
+    day, clock, offset, local = match.groups()
+    try:
+        if local:
+            return datetime.fromisoformat(f"{day}T{local}").replace(tzinfo=SHANGHAI)
+        read = datetime.fromisoformat(f"{day}T{clock}{offset.upper().replace('Z', '+00:00')}")
+        read.astimezone(SHANGHAI) - timedelta(days=1)  # what lies at the edge of the calendar cannot be reckoned with
+    except (ValueError, OverflowError):
+        return None
+    return read
+
+
+def project_no(text: str | None) -> str:
+    """Return a case number as it is compared: NFKC, trimmed."""
+    return unicodedata.normalize("NFKC", text).strip() if text else ""
+
+
+def times(record: RatingIn | ServiceIn, *members: str) -> tuple[list[datetime | None], list[Fault]]:
+    """Read the time members (wire names) of `record`; an empty one is None."""
+    read: list[datetime | None] = []
+    faults = []
+    fields = _fields(type(record))
+    for name in members:
+        text = getattr(record, fields[name].name)
+        value = moment(text) if text else None
+        if text and value is None:
+            faults.append(fault(name, "form"))
+        read.append(value)
+    return read, faults
+
+
+def items(body: bytes, member: str) -> tuple[list[msgspec.Raw | bytes], str | None]:
+    """Split a batch body `{member: […], "sentAt": …}` into its items, unread, and `sentAt`; raises `Problem`."""
+    try:
+        parts = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        split: list[msgspec.Raw | bytes] = list(msgspec.json.decode(parts[member], type=list[msgspec.Raw])) if member in parts else []
+        sent_at = msgspec.json.decode(parts["sentAt"]) if "sentAt" in parts else None
+    except msgspec.ValidationError:
+        raise Problem(422, "invalid", f"应为 {{\"{member}\": [ … ], \"sentAt\": … }}。", [Fault(pointer(member), "type", f"{member} 应为数组。")]) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return _salvaged(body, member)
+    faults = [
+        Fault(pointer(name), "unknown_field", f"不认识的字段 {name}。") for name in parts if name not in (member, "sentAt")
+    ]
+    if member not in parts:
+        faults.append(missing(member))
+    if sent_at is not None and not isinstance(sent_at, str):
+        faults.append(fault("sentAt", "type"))
+    if faults:
+        raise Problem(422, "invalid", f"有 {len(faults)} 处不符合要求。", faults)
+    return split, sent_at
+
+
+def _salvaged(body: bytes, member: str) -> tuple[list[msgspec.Raw | bytes], str | None]:
+    """Split a batch in which one item holds what JSON allows and no text can hold (half a surrogate pair)."""
+    try:
+        parts = json.loads(body)
+        split = [json.dumps(item).encode() for item in parts[member]]
+        sent_at = parts.get("sentAt")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise malformed() from None
+    return [bytes(item) for item in split], sent_at if isinstance(sent_at, str) else None
+
+
+def malformed() -> Problem:
+    """Return the `400` of a body that is not JSON."""
+    return Problem(400, "malformed", "请求体不是可读取的 JSON（UTF-8）。")
