@@ -45,15 +45,21 @@ class NothingKnown(Refusal):
 
 
 def with_period(periods: tuple[Period, ...], new: Period) -> tuple[Period, ...]:
-    """Write `new` into a history and return the history.
+    """Write `new` over a history and return the history.
 
-    The period before is closed where `new` begins; periods that begin within `new` are replaced by it; later ones
-    stay. Without an `end`, `new` lasts until the next known period, else open.
+    Without an `end`, `new` lasts until the next known period, else open. What held before goes on after its end, unless
+    it said the same: then `new` says that this ends.
     """
     end = new.end or min((p.start for p in periods if p.start > new.start), default=None)
     before = [p if p.end and p.end <= new.start else p._replace(end=new.start) for p in periods if p.start < new.start]
-    after = [p for p in periods if end is not None and p.start >= end]
-    return _joined([*before, new._replace(end=end), *after])
+    if end is None:
+        return (*before, new)
+    after = [
+        period._replace(start=max(period.start, end))
+        for period in periods
+        if period.start >= end or ((period.end is None or period.end > end) and period.facts != new.facts)
+    ]
+    return (*before, new._replace(end=end), *after)
 
 
 def until(periods: tuple[Period, ...], end: datetime) -> tuple[Period, ...]:
@@ -61,15 +67,15 @@ def until(periods: tuple[Period, ...], end: datetime) -> tuple[Period, ...]:
     return tuple(p if p.end and p.end <= end else p._replace(end=end) for p in periods if p.start < end)
 
 
-def _joined(periods: list[Period]) -> tuple[Period, ...]:
-    """Put neighbours that say the same into one, so that two ways to the same history are equal."""
-    joined: list[Period] = []
+def joined(periods: tuple[Period, ...]) -> tuple[Period, ...]:
+    """Put neighbours that say the same into one: two histories say the same when this is equal."""
+    whole: list[Period] = []
     for period in periods:
-        if joined and joined[-1].end == period.start and joined[-1].facts == period.facts:
-            joined[-1] = joined[-1]._replace(end=period.end)
+        if whole and whole[-1].end == period.start and whole[-1].facts == period.facts:
+            whole[-1] = whole[-1]._replace(end=period.end)
         else:
-            joined.append(period)
-    return tuple(joined)
+            whole.append(period)
+    return tuple(whole)
 
 
 class Entry(Aggregate):
@@ -153,9 +159,10 @@ class Entry(Aggregate):
         Where only the end comes earlier the event is `Retired`, else `Changed`.
         """
         _check(period)
-        if with_period(self.periods, period) == self.periods:
+        after = joined(with_period(self.periods, period))
+        if after == joined(self.periods):
             return False
-        if period.end is not None and until(self.periods, period.end) == with_period(self.periods, period):
+        if period.end is not None and after == joined(until(self.periods, period.end)):
             return self.retire(period.end, by=by, at=at)
         self.trigger_event(
             type(self).Changed,

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from haocha.domain.entries import KINDS, Entry
+from haocha.domain.entries import KINDS, Entry, Period, joined
 from haocha.domain.registry import Registry
 from haocha.registry.rows import Fault, Parsed, Row, time_cell
 from haocha.store.registry import Entries
@@ -39,8 +39,8 @@ class Plan(NamedTuple):
 def make(entries: Entries, parsed: Parsed, namespace: UUID, *, by: str, at: datetime) -> Plan:
     """Decide what the rows change; the entries given are used up.
 
-    A row replaces what was known from its validFrom until its validTo, where the entry ends unless a later row or
-    period begins; without a validTo it holds until the entry's next row or known period.
+    A row holds from its validFrom until its validTo, without one until the entry's next row or known period. What held
+    before goes on afterwards, unless the row says the same with an earlier end: then it ends.
     """
     by_key: dict[tuple[str, str], list[Row]] = {}
     for row in parsed.rows:
@@ -66,15 +66,27 @@ def make(entries: Entries, parsed: Parsed, namespace: UUID, *, by: str, at: date
 def _apply(
     entry: Entry | None, entry_class: type[Entry], key: str, rows: list[Row], namespace: UUID, *, by: str, at: datetime
 ) -> Entry:
-    """Write an entry's rows into its history, the latest first: so an older one never undoes what follows it."""
+    """Write an entry's rows into its history; a row without an end lasts until the next one."""
     ordered = sorted(rows, key=lambda row: row.period.start)
-    if entry is None:
-        entry = entry_class.register(namespace, key, ordered[0].period, by=by, at=at)
-    following: datetime | None = None
-    for row in reversed(ordered):
-        entry.change(row.period._replace(end=row.period.end or following), by=by, at=at)
-        following = row.period.start
+    following = [row.period.start for row in ordered[1:]] + [None]
+    for row, then in zip(ordered, following, strict=True):
+        period = row.period._replace(end=row.period.end or then)
+        if entry is None:
+            entry = entry_class.register(namespace, key, period, by=by, at=at)
+        elif row.period.end or not then or not _holds(entry, period):
+            entry.change(period, by=by, at=at)
+    assert entry is not None  # noqa: S101 (an entry has at least one row)
     return entry
+
+
+def _holds(entry: Entry, period: Period) -> bool:
+    """Say whether the history says so already: then only the next row brings news."""
+    return any(
+        known.facts == period.facts
+        and known.start <= period.start
+        and (known.end is None or (period.end is not None and period.end <= known.end))
+        for known in joined(entry.periods)
+    )
 
 
 def _overlaps(rows: list[Row]) -> Iterator[Fault]:
