@@ -16,7 +16,7 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from haocha.web import health, metrics, pages, ratings, receipts, schema, services, submit
+from haocha.web import health, metrics, pages, ratings, receipts, registry, schema, services, submit
 from haocha.web.context import Context
 from haocha.web.problems import CONTENT_TYPE, Fault, Problem
 
@@ -44,8 +44,8 @@ def create_app(context: Context) -> ASGIApp:
             *ratings.routes,
             *services.routes,
             *receipts.routes,
+            *registry.routes,
             *health.routes,
-            *schema.routes,
             *pages.routes,
         ],
         lifespan=[lifespan],

@@ -155,29 +155,42 @@ def counted_day(
     return (received if wrong else assess).astimezone(wire.SHANGHAI).date(), wrong
 
 
+def _add(faults: list[Fault], *found: Fault) -> None:
+    """Add what is not said of the same member already."""
+    known = {fault.pointer for fault in faults}
+    faults += [fault for fault in found if fault.pointer not in known]
+
+
 def rating(
-    context: Context, client: Client, record: RatingIn, received: datetime, sent_at: datetime | None
+    context: Context,
+    client: Client,
+    record: RatingIn,
+    faults: list[Fault],
+    received: datetime,
+    sent_at: datetime | None,
 ) -> Ready | Refused:
-    """Check what depends on more than one member, and make the fact."""
-    (assess_time, service_time), faults = wire.times(record, "assessTime", "serviceTime")
-    if assess_time is None and not faults:
-        faults.append(wire.missing("assessTime"))
+    """Check what depends on more than one member, and make the fact; `faults` are those of the form."""
+    (assess_time, service_time), unread = wire.times(record, "assessTime", "serviceTime")
+    _add(faults, *unread)
+    if assess_time is None:
+        _add(faults, wire.missing("assessTime"))
     number = wire.project_no(record.project_no)
     flags = []
     if len(number) > wire.LONGEST_PROJECT_NO:
-        faults.append(wire.fault("projectNo", "too_long"))
+        _add(faults, wire.fault("projectNo", "too_long"))
     elif not number and record.source_id:
         number = f"X-{client.name}-{record.source_id}"
         flags.append("noCase")
     elif not number:
-        faults.append(wire.missing("projectNo"))
+        _add(faults, wire.missing("projectNo"))
     indicators = _indicators(record.eval_detail)
-    faults += _indicator_faults(record, indicators)
+    if record.satisfaction:
+        faults += _indicator_faults(record, indicators)
     bad = record.satisfaction in BAD_LEVELS
     writing = record.writing_evaluation or ""
     if bad and not indicators and not writing.strip():
         if client.kind in ASKING_KINDS and record.pf in ASKED_CHANNELS:
-            faults.append(Fault("/evalDetail", "reason_required", "不满意或非常不满意时，请至少选择一项指标或填写文字。"))
+            _add(faults, Fault("/evalDetail", "reason_required", "不满意或非常不满意时，请至少选择一项指标或填写文字。"))
         flags.append("reasonMissing")
     if faults or assess_time is None:
         return Refused(faults)
@@ -265,17 +278,23 @@ _CASE_MEMBERS = tuple(member for member in _SERVICE_MEMBERS if member[0] not in 
 
 
 def service(
-    context: Context, client: Client, record: ServiceIn, received: datetime, _sent_at: datetime | None
+    context: Context,
+    client: Client,
+    record: ServiceIn,
+    faults: list[Fault],
+    received: datetime,
+    _sent_at: datetime | None,
 ) -> Ready | Refused:
     """Make the fact of a service record; only its case number and time are required."""
-    (service_time, *_), faults = wire.times(record, "serviceTime", *_CASE_TIMES)
+    (service_time, *_), unread = wire.times(record, "serviceTime", *_CASE_TIMES)
     number = wire.project_no(record.project_no)
-    if service_time is None and not any(fault.pointer == "/serviceTime" for fault in faults):
-        faults.append(wire.missing("serviceTime"))
+    _add(faults, *unread)
+    if service_time is None:
+        _add(faults, wire.missing("serviceTime"))
     if len(number) > wire.LONGEST_PROJECT_NO:
-        faults.append(wire.fault("projectNo", "too_long"))
+        _add(faults, wire.fault("projectNo", "too_long"))
     elif not number:
-        faults.append(wire.missing("projectNo"))
+        _add(faults, wire.missing("projectNo"))
     if faults or service_time is None:
         return Refused(faults)
     resolved, said = _resolve(context, client, record, service_time)

@@ -4,19 +4,33 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from litestar import Litestar, Request, Response, get
+from litestar import Litestar, MediaType, Request
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 import haocha
 from haocha.web.wire import RatingIn, ServiceIn
+
+
+
+class Document(OpenAPIRenderPlugin):
+    """Serves the document itself; a page to read it in would need scripts of others."""
+
+    def __init__(self) -> None:
+        super().__init__(path=["/", "/openapi.json"], media_type=MediaType.JSON)
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002
+        """Return the document as JSON."""
+        return document(request.app)
+
 
 CONFIG = OpenAPIConfig(
     title="haocha 好差评",
     version=haocha.__version__,
     description="政务服务评价：提交服务记录与评价，查询得分、工单与回执。字段名称与国家平台接口一致。",
     path="/schema",
-    render_plugins=[],
+    render_plugins=[Document()],
     components=Components(
         security_schemes={"key": SecurityScheme(type="http", scheme="bearer", description="haocha keys create")}
     ),
@@ -199,12 +213,3 @@ def document(app: Litestar) -> bytes:
             if not path.startswith(PUBLIC):
                 operation["security"] = [{"key": []}]
     return msgspec.json.encode(schema)
-
-
-@get("/schema", include_in_schema=False, sync_to_thread=False)
-def get_schema(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Return the OpenAPI document."""
-    return Response(document(request.app), media_type="application/json")
-
-
-routes = [get_schema]

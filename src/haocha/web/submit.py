@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
 
 
 Record = TypeVar("Record", RatingIn, ServiceIn)
-Prepare = Callable[[Context, Client, Any, datetime, datetime | None], Ready | Refused]
+Prepare = Callable[[Context, Client, Any, list[Fault], datetime, datetime | None], Ready | Refused]
 
 
 def sent_at(text: str | None, member: str = "X-Device-Time") -> datetime | None:
@@ -74,7 +74,7 @@ def read_one(
 ) -> Ready | Refused:
     """Decode and check one record; raises `Malformed`."""
     record, faults = wire.decode(body, form)
-    return Refused(faults) if record is None else prepare(context, client, record, now, device)
+    return Refused(faults) if record is None else prepare(context, client, record, faults, now, device)
 
 
 async def rating(context: Context, client: Client, ready: Ready) -> Outcome:

@@ -170,15 +170,32 @@ class Malformed(Exception):
 
 
 def decode(body: bytes | msgspec.Raw, struct: type[In]) -> tuple[In | None, list[Fault]]:
-    """Decode one record: the record, or None with every fault that its form has. Raises `Malformed`."""
+    """Decode one record, with every fault its form has; a faulty member is None in it. Raises `Malformed`.
+
+    The record is None where the body is no object at all.
+    """
     try:
         record = _decoder(struct).decode(body)
     except msgspec.ValidationError:
-        return None, list(_faults(_json(body), struct))
+        return _picked(_json(body), struct)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Malformed from error
     faults = list(_text_faults(record)) if b"\\" in bytes(body) or record.ext is not None else []
-    return (None, faults) if faults else (record, [])
+    return record, faults
+
+
+def _picked(value: Any, struct: type[In]) -> tuple[In | None, list[Fault]]:
+    """Look at each member by itself, and keep those that are of their form."""
+    if not isinstance(value, dict):
+        return None, [Fault("", "type", "应为一个 JSON 对象。")]
+    fields = _fields(struct)
+    faults = list(_faults(value, fields))
+    wrong = {found.pointer.split("/")[1] for found in faults}
+    members = {
+        field.name: value[name] for name, field in fields.items() if name in value and name not in wrong and name != "ext"
+    }
+    required = {field.name: None for field in fields.values() if field.required}
+    return struct(**(required | members)), faults
 
 
 def _json(body: bytes | msgspec.Raw) -> Any:
@@ -206,12 +223,7 @@ def missing(member: str) -> Fault:
     return Fault(pointer(member), "missing", f"缺少必填项 {member}。")
 
 
-def _faults(value: Any, struct: type) -> Iterator[Fault]:
-    """Look at each member by itself."""
-    if not isinstance(value, dict):
-        yield Fault("", "type", "应为一个 JSON 对象。")
-        return
-    fields = _fields(struct)
+def _faults(value: dict[str, Any], fields: dict[str, msgspec.structs.FieldInfo]) -> Iterator[Fault]:
     for name, field in fields.items():
         if field.required and value.get(name) in (None, ""):
             yield missing(name)
@@ -236,8 +248,6 @@ def _member_faults(name: str, member: Any, form: Any) -> Iterator[Fault]:
         texts = member if isinstance(member, list) else [member]
         if any(isinstance(text, str) and _controlled(text) for text in texts):
             yield _control_fault(name)
-        if name in TIMES and moment(member) is None:
-            yield fault(name, "form")
 
 
 def _code(said: str) -> str:
