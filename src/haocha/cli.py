@@ -4,7 +4,9 @@ import click
 
 from haocha import logs
 from haocha.commands.backup import backup, restore
+from haocha.commands.keys import keys
 from haocha.commands.migrate import migrate
+from haocha.commands.seal import seal
 from haocha.commands.serve import serve, work
 from haocha.commands.version import version
 
@@ -21,5 +23,5 @@ def main() -> None:
     logs.configure("WARNING")
 
 
-for command in (serve, work, migrate, backup, restore, version):
+for command in (serve, work, migrate, backup, restore, version, keys, seal):
     main.add_command(command)
