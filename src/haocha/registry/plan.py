@@ -67,7 +67,8 @@ def _apply(
     entry: Entry | None, entry_class: type[Entry], key: str, rows: list[Row], namespace: UUID, *, by: str, at: datetime
 ) -> Entry:
     """Write an entry's rows into its history; a row without an end lasts until the next one."""
-    ordered = sorted(rows, key=lambda row: row.period.start)
+    by_start = {row.period.start: row for row in reversed(rows)}  # rows that begin at once are a fault already
+    ordered = [by_start[start] for start in sorted(by_start)]
     following = [row.period.start for row in ordered[1:]] + [None]
     for row, then in zip(ordered, following, strict=True):
         period = row.period._replace(end=row.period.end or then)
@@ -106,7 +107,7 @@ def _orphans(row: Row, registry: Registry, doubtful: frozenset[str]) -> Iterator
         parent = getattr(row.period.facts, member) if row.kind == kind else ""
         if parent and not registry.valid(parent_kind, parent, start) and not doubtful.issuperset(parent.split("/")):
             yield Fault(row.number, column, f"{parent_kind} {parent} is not known on {time_cell(start)}")
-    if row.kind == "org" and _circular(row, registry):
+    if row.kind == "org" and row.period.facts.parent and _circular(row, registry):
         yield Fault(row.number, "parentDeptCode", f"org {row.key} would stand above itself")
 
 
