@@ -16,7 +16,20 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from haocha.web import health, metrics, pages, ratings, receipts, registry, schema, services, submit
+from haocha.web import (
+    board,
+    health,
+    login,
+    metrics,
+    pages,
+    ratings,
+    receipt_page,
+    receipts,
+    registry,
+    schema,
+    services,
+    submit,
+)
 from haocha.web.context import Context
 from haocha.web.problems import CONTENT_TYPE, Fault, Problem
 
@@ -47,8 +60,11 @@ def create_app(context: Context) -> ASGIApp:
             *registry.routes,
             *health.routes,
             *pages.routes,
+            *board.routes,
+            *login.routes,
+            *receipt_page.routes,
         ],
-        lifespan=[lifespan],
+        lifespan=[lifespan, board.lifespan],
         exception_handlers={
             Problem: _problem,
             HTTPException: _http_exception,

@@ -48,7 +48,7 @@ async def lifespan(app: Litestar) -> AsyncIterator[None]:
         waiting = context.now() - health.waiting_since if health.waiting_since else timedelta()
         return health.position, health.stopped, health.frozen, health.backup_at, waiting // PATIENCE, _today(context)
 
-    app.state.board = Hub(load, pulse)
+    app.state.board = Hub(load, pulse, context.stopping)
     async with app.state.board.running():
         yield
 

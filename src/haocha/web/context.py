@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import asyncpg
@@ -42,6 +42,7 @@ class Context:
     key_limits: Limiter
     public_limits: Limiter
     login_limits: Limiter
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set when streams of events are to end
 
     def now(self) -> datetime:
         """Return the time of receipt; nothing below a route reads the clock."""

@@ -46,10 +46,16 @@ class _Channel:
 class Hub:
     """Computes views with `load`, watches `pulse`, and serves both the page and its event stream."""
 
-    def __init__(self, load: Callable[[View], Awaitable[Rendered]], pulse: Callable[[], Awaitable[Hashable]]) -> None:
-        """Take how a view is computed and what changes whenever it should be computed again."""
+    def __init__(
+        self,
+        load: Callable[[View], Awaitable[Rendered]],
+        pulse: Callable[[], Awaitable[Hashable]],
+        stopping: asyncio.Event,
+    ) -> None:
+        """Take how a view is computed, what changes whenever it should be again, and what says that all streams end."""
         self._load = load
         self._pulse = pulse
+        self._stopping = stopping
         self._recent: OrderedDict[View, tuple[float, Rendered]] = OrderedDict()
         self._loading: dict[View, asyncio.Task[Rendered]] = {}
         self._channels: dict[View, _Channel] = {}
@@ -113,13 +119,18 @@ class Hub:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Watch the pulse while inside."""
-        task = asyncio.create_task(self._watch(), name="board")
+        tasks = [asyncio.create_task(self._watch(), name="board"), asyncio.create_task(self._end(), name="board end")]
         try:
             yield
         finally:
             self.close()
-            task.cancel()
-            await asyncio.gather(task, *self._loading.values(), return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, *self._loading.values(), return_exceptions=True)
+
+    async def _end(self) -> None:
+        await self._stopping.wait()
+        self.close()
 
     async def _watch(self) -> None:
         last: Hashable = None

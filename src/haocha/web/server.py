@@ -25,6 +25,11 @@ PATIENCE = 2  # seconds for running requests at shutdown; streams of events end 
 class Server(uvicorn.Server):
     """uvicorn that leaves signals to us and says where it listens."""
 
+    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+        """Serve `config`; `stopping` tells the streams of events, which never end by themselves."""
+        super().__init__(config)
+        self._stopping = stopping
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals alone: they end more than the web server."""
@@ -40,6 +45,7 @@ class Server(uvicorn.Server):
     def stop(self) -> None:
         """Take no new connections and end."""
         log.info("stopping")
+        self._stopping.set()
         self.should_exit = True
 
 
@@ -55,7 +61,7 @@ async def serve(settings: Settings, listening: socket.socket, *, worker: bool) -
         supervising = group.create_task(instance.supervise())
         async with open_context(instance) as context:
             working = [group.create_task(process.work(instance))] if worker else []
-            server = Server(_config(create_app(context), settings))
+            server = Server(_config(create_app(context), settings), context.stopping)
             with process.on_signal(server.stop):
                 await server.serve(sockets=[listening])
             for task in working:
