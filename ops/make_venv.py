@@ -20,7 +20,7 @@ JSON = "application/vnd.pypi.simple.v1+json"
 
 def fetch_pip(folder: Path) -> Path:
     """Download the newest release of pip as a wheel into `folder`; refuse one whose checksum differs."""
-    request = urllib.request.Request(INDEX, headers={"Accept": JSON})  # noqa: S310 - a constant https address
+    request = urllib.request.Request(INDEX, headers={"Accept": JSON})
     with urllib.request.urlopen(request) as answer:  # noqa: S310
         files = json.load(answer)["files"]
     wheels = [f for f in files if f["filename"].endswith(".whl") and not f.get("yanked") and "sha256" in f["hashes"]]

@@ -128,7 +128,9 @@ async def test_killed_server_is_healed(folder):
 
 async def test_lock_file_with_a_living_strangers_pid_does_not_stop_the_start(folder):
     """After a crash the dead server's pid may be another process's, as it often is in a container."""
-    (folder / "pg" / "postmaster.pid").write_text(f"{os.getppid()}\n{folder / 'pg'}\n1\n5432\n{folder / 'run'}\n\n1 1\n")
+    (folder / "pg" / "postmaster.pid").write_text(
+        f"{os.getppid()}\n{folder / 'pg'}\n1\n5432\n{folder / 'run'}\n\n1 1\n"
+    )
     async with open_instance(settings_in(folder), migrate=False) as instance:
         assert await answer(instance) == 1
 
@@ -195,7 +197,7 @@ def test_too_long_a_path_gets_a_short_private_socket_folder(tmp_path, monkeypatc
         shutil.rmtree(postgres.sockets)
 
 
-def test_socket_folder_of_somebody_else_is_refused(tmp_path, monkeypatch, folder):
+def test_socket_folder_of_somebody_else_is_refused(tmp_path, folder):
     """In a shared folder the name could have been taken by another user: nothing is started there."""
     postgres = Postgres(folder)
     postgres.sockets = tmp_path / "open"
@@ -236,7 +238,7 @@ def test_root_without_namespaces_runs_the_server_as_nobody(monkeypatch):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
 def test_root_without_namespaces_in_its_own_folder_is_told_where_to_go(monkeypatch, tmp_path):
-    """nobody cannot reach a folder below /root: the message says so and names another."""
+    """The user nobody cannot reach a folder below /root: the message says so and names another."""
     monkeypatch.setattr(binaries, "_namespaces_work", lambda _prefix: False)
     tmp_path.chmod(0o700)
     folder = tmp_path / "data"
@@ -251,3 +253,16 @@ def test_without_any_postgresql_the_message_names_both_ways(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(EmbeddedError, match=r"haocha\[embedded\].*HAOCHA_DSN"):
         binaries.find()
+
+
+def test_server_that_cannot_be_seen_is_not_started_twice(folder, monkeypatch):
+    """In another container the pid file means nothing, but the lock does: two servers on one cluster would ruin it."""
+    monkeypatch.setattr(embedded, "ENDED_WITHIN", 0.5)
+    other = join(folder)
+    try:
+        monkeypatch.setattr(embedded, "_is_server", lambda *_: False)
+        with pytest.raises(EmbeddedError, match="cannot be seen from here"):
+            Postgres(folder).start()
+    finally:
+        monkeypatch.undo()
+        leave(other)

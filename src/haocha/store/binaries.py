@@ -58,8 +58,11 @@ class Account(NamedTuple):
             extra_groups=None if self.uid is None else [],
         )
 
-    def start(self, *command: str | Path, output: int) -> "subprocess.Popen[bytes]":
-        """Start one command in a session of its own (Ctrl-C does not reach it), writing to the file `output`."""
+    def start(self, *command: str | Path, output: int, inherit: int) -> "subprocess.Popen[bytes]":
+        """Start one command in a session of its own (Ctrl-C does not reach it).
+
+        It writes to the file `output` and keeps the file `inherit` open, as all its children will.
+        """
         return subprocess.Popen(
             [*self.prefix, *map(str, command)],
             stdin=subprocess.DEVNULL,
@@ -68,6 +71,7 @@ class Account(NamedTuple):
             cwd="/",
             env=environment(),
             start_new_session=True,
+            pass_fds=(inherit,),
             user=self.uid,
             group=self.gid,
             extra_groups=None if self.uid is None else [],

@@ -5,6 +5,8 @@ for its generated password; files: DIR/pg (the cluster), DIR/passwords.json, DIR
 Callers hold DIR/start.lock around `start` and `stop` (haocha.store.instance does).
 """
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import secrets
@@ -14,7 +16,7 @@ import stat
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -31,7 +33,8 @@ SUPERUSER = "haocha_super"  # for making the cluster, base backups and tests
 ROLES = (SUPERUSER, "haocha_owner", "haocha_app")
 PORT = 5432  # of the socket's name only: nothing listens on TCP
 SOCKET_PATH_LIMIT = 103  # bytes; Linux takes 107, macOS 103
-READY_WITHIN = 60.0  # seconds, the end of a killed server's processes included
+READY_WITHIN = 600.0  # seconds: recovery after a crash replays up to max_wal_size
+ENDED_WITHIN = 60.0  # for the last processes of a killed server
 STOPPED_WITHIN = 60.0
 LOG_SIZE = 20_000_000  # bytes after which the next start begins a new postgres.log
 
@@ -53,8 +56,6 @@ OPTIONS = {
 INITDB = ("-U", SUPERUSER, "-E", "UTF8", "--data-checksums", "--auth=reject", "--no-instructions")
 ACCESS = "local all all scram-sha-256\nlocal replication all scram-sha-256\n"
 PASSABLE = 0o711  # of DIR where the server runs as another user; every file below has a mode of its own
-#: What a killed server leaves behind for a moment: its processes still end. Worth waiting for.
-PASSING = ("pre-existing shared memory block", "lock file")
 
 
 class Postgres:
@@ -86,14 +87,12 @@ class Postgres:
     def start(self) -> None:
         """Start the server unless it runs, making the cluster where there is none; return once it takes connections."""
         deadline = time.monotonic() + READY_WITHIN
-        while self.pid() is None:
-            found = self._binaries()
-            if not self.cluster.exists():
-                self._create(found)
-            if self._launch(found, deadline):
-                return
-            time.sleep(0.1)
-        self._wait_ready(None, deadline)
+        if self.pid() is not None and self._wait_ready(None, deadline):
+            return
+        found = self._binaries()
+        if not self.cluster.exists():
+            self._create(found)
+        self._launch(found, deadline)
 
     def stop(self) -> None:
         """Stop the server the fast way (open transactions roll back) and wait until it has gone."""
@@ -181,50 +180,35 @@ class Postgres:
                 raise EmbeddedError(f"{file} cannot be read ({error}): without it nobody can connect.") from None
         return self._passwords
 
-    def _launch(self, found: binaries.Binaries, deadline: float) -> bool:
-        """Start the server; False where the end of an earlier one's processes has to be waited for."""
+    def _launch(self, found: binaries.Binaries, deadline: float) -> None:
+        """Start the server as a child of this process, with the lock that all its processes hold."""
         account = binaries.account(self.cluster)
         self.prepare_sockets(account)
-        self._forget_dead_server()
         output = self.folder / "postgres.log"
         if output.exists() and output.stat().st_size > LOG_SIZE:
             output.rename(output.with_suffix(".log.1"))
-        options = [f"-c{name}={value}" for name, value in self.options.items()]
-        command: tuple[str | Path, ...] = (
-            found / "postgres",
-            "-D",
-            self.cluster,
-            "-k",
-            self.sockets,
-            "-p",
-            str(PORT),
-            *options,
-        )
-        handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            written = os.lseek(handle, 0, os.SEEK_END)
-            process = account.start(*command, output=handle)
-        finally:
-            os.close(handle)
+        output.touch(mode=0o600)
+        with _server_lock(self.folder, deadline) as lock, output.open("ab") as handle:
+            self._forget_dead_server()
+            written = handle.tell()
+            options = [f"-c{name}={value}" for name, value in self.options.items()]
+            where: tuple[str | Path, ...] = ("-D", self.cluster, "-k", self.sockets, "-p", str(PORT))
+            process = account.start(found / "postgres", *where, *options, output=handle.fileno(), inherit=lock)
         account.own(output)
         # Whoever started it must bury it: a killed server that nobody waited for would look alive.
         threading.Thread(target=process.wait, name="postgres-reaper", daemon=True).start()
-        if self._wait_ready(process, deadline):
-            return True
-        with output.open("rb") as said:
-            said.seek(written)
-            reason = said.read().decode(errors="replace")
-        if any(sign in reason for sign in PASSING) and time.monotonic() < deadline:
-            return False
-        raise EmbeddedError(f"PostgreSQL did not start (see {output}): {_reason(reason, account, self.folder)}")
+        if not self._wait_ready(process, deadline):
+            reason = output.read_bytes()[written:].decode(errors="replace")
+            raise EmbeddedError(f"PostgreSQL did not start (see {output}): {_reason(reason, account, self.folder)}")
 
     def _wait_ready(self, process: "subprocess.Popen[bytes] | None", deadline: float) -> bool:
-        """Wait for the server's own word that it takes connections; False where its process ended before."""
+        """Wait for the server's own word that it takes connections; False where it ended before."""
         while True:
             lines = self._pid_file()
-            if len(lines) > 7 and lines[7].strip() == "ready" and self.pid():  # noqa: PLR2004 - its eighth line
+            alive = self.pid() is not None
+            if alive and len(lines) > 7 and lines[7].strip() == "ready":  # noqa: PLR2004 - its eighth line
                 return True
-            if process is not None and process.returncode is not None:
+            if not alive and (process is None or process.returncode is not None):
                 return False
             if time.monotonic() > deadline:
                 raise EmbeddedError(f"PostgreSQL was not ready in time: see {self.folder / 'postgres.log'}")
@@ -232,18 +216,19 @@ class Postgres:
 
     def prepare_sockets(self, account: binaries.Account) -> None:
         """Make the socket's folder; refuse one under a shared folder that somebody else made."""
-        self.sockets.mkdir(mode=0o700, exist_ok=True)
-        account.own(self.sockets)
+        with contextlib.suppress(FileExistsError):
+            self.sockets.mkdir(mode=0o700)
+            account.own(self.sockets)
         found = self.sockets.lstat()
         owner = os.geteuid() if account.uid is None else account.uid
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or stat.S_IMODE(found.st_mode) != stat.S_IRWXU:
             raise EmbeddedError(f"{self.sockets} is not a folder that is ours alone (mode 700): remove it.")
 
     def _forget_dead_server(self) -> None:
-        """Keep the lock files of a dead server from stopping the next one, also where its pid now is another's.
+        """Keep the lock files of a dead server from stopping the next one where its pid now is another process's.
 
-        Our own pid in the first line is, to PostgreSQL, its parent's, hence no server; the rest of the file stays,
-        for by it PostgreSQL waits until the dead server's last process has gone.
+        Our own pid in the first line is, to PostgreSQL, its parent's, hence no server's; the rest of the file stays,
+        for by it PostgreSQL sees processes of a server that somebody started by hand.
         """
         (self.sockets / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
         lines = self._pid_file()
@@ -255,6 +240,30 @@ class Postgres:
             return (self.cluster / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return []
+
+
+@contextlib.contextmanager
+def _server_lock(folder: Path, deadline: float) -> Iterator[int]:
+    """Take DIR/server.lock for a new server to inherit: it is free once the last process of the old one has ended.
+
+    The kernel keeps it, so it tells the truth where process ids do not: in another container on the same folder.
+    """
+    handle = os.open(folder / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline - READY_WITHIN + ENDED_WITHIN:
+                    raise EmbeddedError(
+                        f"A PostgreSQL that cannot be seen from here holds {folder / 'server.lock'}. Does another "
+                        "container use this folder? It must share the PID namespace, or use HAOCHA_DSN."
+                    ) from None
+                time.sleep(0.05)
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def _socket_folder(folder: Path) -> Path:
