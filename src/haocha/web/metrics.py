@@ -21,6 +21,5 @@ REQUESTS = Histogram(
 PROJECTION_LAG = Gauge("haocha_projection_lag_events", "Events in the log that a projection has not folded", ["projection"])
 PROJECTION_STATE = Gauge("haocha_projection_live", "1 while a projection follows the log", ["projection"])
 PARKED = Gauge("haocha_parked_events", "Events parked by handlers", ["handler"])
-HANDLED = Counter("haocha_handled_events_total", "Events a handler dealt with", ["handler", "outcome"])
 HEAD = Gauge("haocha_log_position", "Position of the last event")
 BACKUP_AGE = Gauge("haocha_backup_age_seconds", "Age of the last backup; -1 where there is none")

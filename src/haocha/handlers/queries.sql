@@ -1,0 +1,15 @@
+-- What handlers look up in the log (and `link` in the ledger, which it follows).
+-- section: tickets_of_cases
+-- $1 case ids as text
+SELECT originator_id FROM log.events WHERE topic = 'ticket.opened:v1' AND state ->> 'caseId' = ANY($1)
+-- section: begun
+-- $1 streams. Those that have a first event.
+SELECT originator_id FROM log.events WHERE originator_id = ANY($1) AND originator_version = 1
+-- section: unlinked
+-- Unlinked ratings in ($1, $2] that name one of the codes $3 … $7, or stand at one of the positions $8. $9 rows.
+SELECT l.position, e.originator_id, e.topic, e.state
+  FROM live.ledger l JOIN log.current_events e USING (position)
+ WHERE NOT l.linked AND l.position > $1 AND l.position <= $2
+   AND (l."window" = ANY($3) OR l.staff = ANY($4) OR l.matter = ANY($5) OR l.dept = ANY($6) OR l.hall = ANY($7)
+        OR l.position = ANY($8))
+ ORDER BY l.position LIMIT $9
