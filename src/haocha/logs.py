@@ -23,6 +23,15 @@ PERSONAL = frozenset(
     }
 )
 
+#: Libraries that say in many lines what haocha says in one: a lost database, a started server.
+QUIET = {
+    "asyncio": logging.WARNING,
+    "asyncpg": logging.ERROR,
+    "httpcore": logging.WARNING,
+    "httpx": logging.WARNING,
+    "uvicorn": logging.WARNING,
+}
+
 
 def drop_personal(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Replace the value of every personal member, at the top of the line."""
@@ -69,5 +78,5 @@ def configure(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for chatty in ("httpx", "httpcore", "asyncio", "uvicorn.access"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for name, least in QUIET.items():
+        logging.getLogger(name).setLevel(least)

@@ -57,18 +57,27 @@ def listen(host: str, port: int) -> socket.socket:
 
 async def serve(settings: Settings, listening: socket.socket, *, worker: bool) -> None:
     """Serve on `listening` until a signal comes; then finish requests, commit what waits, and stop the worker."""
-    async with open_instance(settings) as instance, asyncio.TaskGroup() as group:
-        supervising = group.create_task(instance.supervise())
-        async with open_context(instance) as context:
-            working = [group.create_task(process.work(instance))] if worker else []
-            server = Server(_config(create_app(context), settings), context.stopping)
-            with process.on_signal(server.stop):
+    opening = asyncio.current_task()
+    server: Server | None = None
+
+    def stop() -> None:
+        if server is not None:
+            server.stop()
+        elif opening is not None:
+            opening.cancel()
+
+    with process.on_signal(stop):
+        async with open_instance(settings) as instance, asyncio.TaskGroup() as group:
+            supervising = group.create_task(instance.supervise())
+            async with open_context(instance) as context:
+                working = [group.create_task(process.work(instance))] if worker else []
+                server = Server(_config(create_app(context), settings), context.stopping)
                 await server.serve(sockets=[listening])
-            for task in working:
-                task.cancel()
-            if working:
-                await asyncio.wait(working)
-        supervising.cancel()
+                for task in working:
+                    task.cancel()
+                if working:
+                    await asyncio.wait(working)
+            supervising.cancel()
 
 
 def _config(app: object, settings: Settings) -> uvicorn.Config:
