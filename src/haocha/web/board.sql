@@ -51,6 +51,11 @@ SELECT l.position, l.kind, l.satisfaction, l.pf, l."window", l.staff, l.matter, 
    AND ($3::text IS NULL OR l.hall = $3) AND ($4::text IS NULL OR l.dept = $4)
  ORDER BY l.position DESC
  LIMIT $5;
+-- section: query tickets
+-- Open tickets by status. $1 hall or NULL, $2 department or NULL
+SELECT status, count(*) AS n FROM live.tickets
+ WHERE status <> 'closed' AND ($1::text IS NULL OR hall = $1) AND ($2::text IS NULL OR dept = $2)
+ GROUP BY status;
 -- section: query unlinked
 -- Ratings whose codes the registry does not know. $1 from, $2 to, $3 hall or NULL, $4 department or NULL
 SELECT count(*) FROM live.ledger

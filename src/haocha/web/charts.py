@@ -120,7 +120,7 @@ def trend(days: Sequence[Day], today: date) -> Markup:
     ]
     said = f"{len(days)} 天走势，{say_day(days[-1])}" if days else "没有数据"
     return Markup(
-        '<svg class="trend" width="100%" height="100%" role="img" tabindex="0" data-chart'
+        '<svg class="trend" width="100%" height="100%" role="img" tabindex="0" data-chart=""'
         ' aria-label="{}。左右方向键逐日查看">'
         '{}<svg viewBox="0 0 100 100" preserveAspectRatio="none" width="100%" height="100%" aria-hidden="true">'
         '<path class="band" d="{}"/><path class="rate" d="{}" vector-effect="non-scaling-stroke"/></svg>{}{}</svg>'

@@ -11,7 +11,7 @@ import msgspec
 
 from haocha.domain import codes
 from haocha.domain.registry import Registry
-from haocha.store import sql
+from haocha.store import readmodels, sql
 from haocha.web.context import Context
 from haocha.web.figures import Bad, Board, Choice, Day, Health, Indicator, Ranking, Subject, Tally, Ticket
 from haocha.web.views import View
@@ -36,20 +36,11 @@ STATUSES: Final = {
 }
 
 
-def _queries() -> dict[str, str]:
-    folder = sql.folder("projections")
-    return {
-        **sql.load(Path(__file__).parent / "board.sql").named("query"),
-        "indicators": sql.load(folder / "indicators.sql").named("query")["counts"],
-        "participation": sql.load(folder / "services.sql").named("query")["figures"],
-    }
-
-
-QUERIES: Final = _queries()
+QUERIES: Final = sql.load(Path(__file__).parent / "board.sql").named("query")
 
 
 async def fetch(pool: asyncpg.Pool, name: str, *arguments: object) -> list[asyncpg.Record]:
-    """Run a named query; nothing where its read model is not made yet, once more where a rebuild just swapped it."""
+    """Run a query of the board; nothing where its read model is not made yet, once more where a rebuild just swapped it."""
     for last in (False, True):
         try:
             rows: list[asyncpg.Record] = await pool.fetch(QUERIES[name], *arguments)
@@ -86,8 +77,13 @@ async def board(context: Context, view: View) -> Board:
     stand = await health(pool)
     days = await fetch(pool, "days", kind, key, min(view.before[0], view.trend_since), view.until, *filters)
     total = _sum(days, view.since, view.until)
-    indicators = await fetch(pool, "indicators", *within, None, None, None, max(codes.BAD_LEVELS))
-    participation = await fetch(pool, "participation", kind, view.since, view.until, *filters, None, key)
+    try:
+        indicators = await readmodels.query(pool, "indicators", "counts", *within, None, None, None, max(codes.BAD_LEVELS))
+        services = await readmodels.query(
+            pool, "services", "figures", kind, view.since, view.until, *filters, None, key
+        )
+    except readmodels.NotBuilt:
+        indicators, services = [], []
     newest = await fetch(pool, "newest", *within, NEWEST, view.full)
     tickets = await fetch(pool, "tickets", hall, dept)
     unlinked = await fetch(pool, "unlinked", *within)
@@ -96,8 +92,8 @@ async def board(context: Context, view: View) -> Board:
         health=stand,
         total=total,
         before=_sum(days, *view.before),
-        services=participation[0]["services"] if participation else 0,
-        rated_services=participation[0]["rated"] if participation else 0,
+        services=services[0]["services"] if services else 0,
+        rated_services=services[0]["rated"] if services else 0,
         trend=_trend(days, view),
         channels=_channels(days, view),
         windows=await _ranking(context, "windows", view),

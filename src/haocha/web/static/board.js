@@ -49,7 +49,6 @@ function listen() {
     }
     tick();
     announce(update.summary);
-    main.dataset.position = update.position;
   });
   // The session ended, the day turned or the program changed: this address must be asked for anew.
   stream.addEventListener("reload", () => { stream.close(); location.reload(); });
