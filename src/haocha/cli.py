@@ -4,10 +4,13 @@ import click
 
 from haocha import logs
 from haocha.commands.backup import backup, restore
+from haocha.commands.demo import demo
 from haocha.commands.keys import keys
 from haocha.commands.migrate import migrate
+from haocha.commands.registry import registry
 from haocha.commands.seal import seal
 from haocha.commands.serve import serve, work
+from haocha.commands.simulate import simulate
 from haocha.commands.version import version
 
 
@@ -23,5 +26,5 @@ def main() -> None:
     logs.configure("WARNING")
 
 
-for command in (serve, work, migrate, backup, restore, version, keys, seal):
+for command in (serve, work, migrate, backup, restore, version, keys, seal, registry, simulate, demo):
     main.add_command(command)
