@@ -96,3 +96,71 @@ ON CONFLICT ON CONSTRAINT scores_cell DO UPDATE SET
   n1 = t.n1 + excluded.n1, n2 = t.n2 + excluded.n2, n3 = t.n3 + excluded.n3, n4 = t.n4 + excluded.n4,
   n5 = t.n5 + excluded.n5, excluded = t.excluded + excluded.excluded,
   supplements = t.supplements + excluded.supplements, contested = t.contested + excluded.contested;
+-- section: query ranking
+-- One kind's subjects with their counts and participation, ordered, one page. All rates are worked out from these counts.
+-- $1 kind, $2 from, $3 to (days, both inclusive), $4 hall, $5 dept, $6 area prefix, $7 channel, $8 known on or before:
+-- each but the kind may be NULL. $9 weights of levels 1 to 5, $10 sort (interval ratings negativeRate averageScore key),
+-- $11 descending, $12 rows, $13 and $14 rank and key of the row before the page (NULL: from the first).
+-- rank orders ascending, what has none last; the row without a key carries the position when there is nothing else.
+WITH counted AS (
+  SELECT key, sum(n1) AS n1, sum(n2) AS n2, sum(n3) AS n3, sum(n4) AS n4, sum(n5) AS n5, sum(excluded) AS excluded,
+         sum(supplements) AS supplements, sum(contested) AS contested
+    FROM scores
+   WHERE kind = $1 AND ($2::date IS NULL OR day >= $2) AND ($3::date IS NULL OR day <= $3)
+     AND ($4::text IS NULL OR hall = $4) AND ($5::text IS NULL OR dept = $5)
+     AND ($6::text IS NULL OR starts_with(area, $6)) AND ($7::text IS NULL OR channel = $7)
+     AND ($8::date IS NULL OR known <= $8)
+   GROUP BY key),
+-- A service without a rating has no channel: it takes part in the rate of each.
+took_part AS (
+  SELECT key, sum(services) AS services, sum(rated) AS rated, sum(unmatched) AS unmatched
+    FROM participation
+   WHERE kind = $1 AND ($2::date IS NULL OR day >= $2) AND ($3::date IS NULL OR day <= $3)
+     AND ($4::text IS NULL OR hall = $4) AND ($5::text IS NULL OR dept = $5)
+     AND ($6::text IS NULL OR starts_with(area, $6)) AND ($7::text IS NULL OR channel IN ('', $7))
+     AND ($8::date IS NULL OR known <= $8)
+   GROUP BY key),
+figures AS (
+  SELECT key, coalesce(n1, 0) AS n1, coalesce(n2, 0) AS n2, coalesce(n3, 0) AS n3, coalesce(n4, 0) AS n4,
+         coalesce(n5, 0) AS n5, coalesce(excluded, 0) AS excluded, coalesce(supplements, 0) AS supplements,
+         coalesce(contested, 0) AS contested, coalesce(rated, 0) AS rated, coalesce(unmatched, 0) AS unmatched,
+         coalesce(CASE $1 WHEN 'channels' THEN (SELECT t.services FROM took_part t WHERE t.key = '') ELSE services END, 0)
+           AS services
+    FROM counted FULL JOIN took_part USING (key)
+   WHERE key <> ''),
+rates AS (
+  SELECT *, nullif(n1 + n2 + n3 + n4 + n5, 0)::float8 AS n,
+         (n3 + n4 + n5)::float8 / nullif(n1 + n2 + n3 + n4 + n5, 0) AS positive
+    FROM figures
+   WHERE n1 + n2 + n3 + n4 + n5 + excluded + supplements + contested + rated + unmatched > 0
+      OR services > 0 AND $1 <> 'channels'),
+ranked AS (
+  SELECT rates.*, coalesce(CASE WHEN $11 THEN -by.value ELSE by.value END, 'Infinity') AS rank
+    FROM rates, LATERAL (SELECT CASE $10
+      WHEN 'interval' THEN (positive + 3.8414588206941254 / (2 * n) - 1.959963984540054
+                            * sqrt((positive * (1 - positive) + 3.8414588206941254 / (4 * n)) / n))
+                           / (1 + 3.8414588206941254 / n)
+      WHEN 'ratings' THEN coalesce(n, 0)
+      WHEN 'negativeRate' THEN 1 - positive
+      WHEN 'averageScore' THEN (n1 * ($9::float8[])[1] + n2 * ($9::float8[])[2] + n3 * ($9::float8[])[3]
+                                + n4 * ($9::float8[])[4] + n5 * ($9::float8[])[5]) / n
+      ELSE 0 END AS value) AS by),
+page AS (
+  SELECT * FROM ranked
+   WHERE $13::float8 IS NULL OR rank > $13
+      OR rank = $13 AND CASE WHEN $10 = 'key' AND $11 THEN key COLLATE "C" < $14 ELSE key COLLATE "C" > $14 END
+   ORDER BY rank, CASE WHEN $10 = 'key' AND $11 THEN key COLLATE "C" END DESC, key COLLATE "C"
+   LIMIT $12)
+SELECT held.position, page.key, page.rank, page.n1::bigint, page.n2::bigint, page.n3::bigint, page.n4::bigint,
+       page.n5::bigint, page.excluded::bigint, page.supplements::bigint, page.contested::bigint,
+       page.services::bigint, page.rated::bigint, page.unmatched::bigint
+  FROM (SELECT coalesce(min(position), 0) AS position FROM engine.checkpoints
+         WHERE name IN ('projection:scores', 'projection:services')) AS held
+  LEFT JOIN page ON true
+ ORDER BY page.rank, CASE WHEN $10 = 'key' AND $11 THEN page.key COLLATE "C" END DESC, page.key COLLATE "C";
+-- section: query before
+-- What was known before a day, into the temporary `scores` that holds that day's tail: together they are as of a moment.
+-- $1 kind, $2 from or NULL, $3 to or NULL, $4 the day
+INSERT INTO scores
+SELECT * FROM live.scores
+ WHERE kind = $1 AND ($2::date IS NULL OR day >= $2) AND ($3::date IS NULL OR day <= $3) AND known < $4;

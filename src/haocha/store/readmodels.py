@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -18,6 +18,9 @@ PREFIX = "projection:"  # a projection's row in engine.checkpoints
 LOOK = 0.02  # seconds between two looks at the checkpoints while somebody waits
 # The tables' schema, then the log; and a plan made for the filters that are given, not one for all that might be.
 PREPARE = "SET LOCAL search_path = live, log; SET LOCAL plan_cache_mode = force_custom_plan"
+
+
+PREPARE_TAIL = "SET LOCAL search_path = pg_temp, live, log; SET LOCAL plan_cache_mode = force_custom_plan"
 
 
 class NotBuilt(Exception):
@@ -65,6 +68,39 @@ async def query(pool: asyncpg.Pool, name: str, section: str, *arguments: object)
             if last:
                 raise NotBuilt(name) from error
     raise AssertionError
+
+
+class Tail(NamedTuple):
+    """A range of the log to fold by itself, and the named query that adds what was known before it."""
+
+    after: int
+    upto: int
+    before: str
+    arguments: tuple[object, ...]
+
+
+async def query_with_tail(pool: asyncpg.Pool, name: str, tail: Tail, section: str, *arguments: object) -> list[Any]:
+    """Run a named query over temporary tables: the fold of `tail` and what stood before; raises `NotBuilt`.
+
+    The same statements as everywhere, for figures as of a moment inside a day. Nothing of it stays.
+    """
+    definition = definitions()[name]
+    async with pool.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await connection.execute(PREPARE_TAIL)
+            for statement in definition.schema:
+                await connection.execute(statement)
+            for statement in definition.folds:
+                await connection.execute(statement, tail.after, tail.upto)
+            await connection.execute(definition.queries[tail.before], *tail.arguments)
+            rows: list[Any] = await connection.fetch(definition.queries[section], *arguments)
+        except asyncpg.UndefinedTableError as error:
+            raise NotBuilt(name) from error
+        finally:
+            await transaction.rollback()
+    return rows
 
 
 async def position(connection: asyncpg.Connection | asyncpg.Pool, *names: str) -> int:
