@@ -66,6 +66,8 @@ async def decide(
         return NOTHING
     try:
         return handler.decide(batch, await handler.load(connection, batch, cursor))
+    except asyncpg.DataError as error:
+        raise Poisoned(f"{type(error).__name__}: {error}") from error
     except DATABASE_AWAY:
         raise
     except Exception as error:
@@ -100,29 +102,30 @@ class Reactor:
         """Run `handlers` on the log behind `pool`."""
         self.pool = pool
         self.handlers = handlers
+        self._registered: set[str] = set()
         self._one_by_one: dict[str, int] = {}  # checkpoint → up to where a poisoned event is looked for
 
     async def run(self, tail: log.Tail) -> None:
         """React to the log until cancelled; where the database is away, try again."""
         while True:
-            try:
-                await self.register()
-                while True:
-                    seen = tail.head
-                    if not any([await self.step(handler) for handler in self.handlers]):
-                        await tail.wait(seen)
-                        await asyncio.sleep(PAUSE)
-            except DATABASE_AWAY as error:
-                logger.warning("reactor_interrupted", error=type(error).__name__)
-                await asyncio.sleep(RETRY)
+            seen = tail.head
+            if not any([await self._step(handler) for handler in self.handlers]):
+                await tail.wait(seen)
+                await asyncio.sleep(PAUSE)
 
-    async def register(self) -> None:
-        """Make a checkpoint for every handler that has none."""
-        for handler in self.handlers:
-            await self.pool.execute(SQL["register"], checkpoint(handler))
+    async def _step(self, handler: Handler) -> bool:
+        try:
+            return await self.step(handler)
+        except DATABASE_AWAY as error:  # one handler's trouble does not keep the others waiting for long
+            logger.warning("handler_interrupted", handler=handler.name, error=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(RETRY)
+            return False
 
     async def step(self, handler: Handler) -> bool:
         """Deal with the handler's next batch; say whether more may wait behind it."""
+        if handler.name not in self._registered:
+            await self.pool.execute(SQL["register"], checkpoint(handler))
+            self._registered.add(handler.name)
         for _ in range(ATTEMPTS):
             async with self.pool.acquire() as connection:
                 try:
