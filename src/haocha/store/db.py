@@ -31,10 +31,10 @@ async def connect(dsn: str) -> asyncpg.Connection:
 
 
 async def open_pool(dsn: str, *, size: int = 10) -> asyncpg.Pool:
-    """Open the pool; it reconnects by itself after PostgreSQL went away."""
+    """Open the pool; it connects when it is asked to, hence also again after PostgreSQL went away."""
     return await asyncpg.create_pool(
         dsn,
-        min_size=min(2, size),
+        min_size=0,
         max_size=size,
         init=prepare,
         command_timeout=COMMAND_TIMEOUT,
