@@ -121,13 +121,19 @@ def at(folder: Path) -> Binaries:
 
 def account(data: Path) -> Account:
     """Return as whom the server of folder `data` runs: never root, and the owner of files that are there already."""
-    if os.geteuid() != 0:
+    root = os.geteuid() == 0
+    if not root and _has_name(os.geteuid()):
         return Account()
-    if data.exists() and (owner := data.stat()).st_uid != 0:
+    if root and data.exists() and (owner := data.stat()).st_uid != 0:
         return Account(uid=owner.st_uid, gid=owner.st_gid)
     inside = (sys.executable, "-I", "-S", namespace.__file__)
     if _namespaces_work(inside):
         return Account(prefix=inside)
+    if not root:
+        raise EmbeddedError(
+            f"PostgreSQL refuses to run as user id {os.geteuid()}, which has no name on this machine, and no user "
+            "namespace is allowed. Give it a line in /etc/passwd, or set HAOCHA_DSN to a server of your own."
+        )
     try:
         nobody = pwd.getpwnam("nobody")
     except KeyError:
@@ -136,6 +142,13 @@ def account(data: Path) -> Account:
             "Run haocha as an ordinary user, or set HAOCHA_DSN to a server of your own."
         ) from None
     return Account(uid=nobody.pw_uid, gid=nobody.pw_gid)
+
+
+def _has_name(uid: int) -> bool:
+    try:
+        return bool(pwd.getpwuid(uid).pw_name)
+    except KeyError:
+        return False
 
 
 @functools.cache
