@@ -8,7 +8,7 @@ import click
 
 from haocha.commands.options import data_option, load_settings, run
 from haocha.commands.simulate import KEYS, MEMORY
-from haocha.simulate.plan import Plan
+from haocha.simulate.plan import USUAL, Plan
 
 
 @click.command()
@@ -17,14 +17,14 @@ from haocha.simulate.plan import Plan
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port; 0 takes a free one."
 )
-@click.option("--days", type=click.IntRange(0, 365), default=Plan.days, show_default=True, help="Days of history.")
+@click.option("--days", type=click.IntRange(0, 365), default=USUAL.days, show_default=True, help="Days of history.")
 @click.option(
-    "--volume", type=click.IntRange(1), default=Plan.volume, show_default=True, help="Visits on a working day."
+    "--volume", type=click.IntRange(1), default=USUAL.volume, show_default=True, help="Visits on a working day."
 )
 @click.option(
-    "--rate", type=click.FloatRange(0.1), default=Plan.rate, show_default=True, help="Live ratings per minute."
+    "--rate", type=click.FloatRange(0.1), default=USUAL.rate, show_default=True, help="Live ratings per minute."
 )
-@click.option("--seed", type=int, default=Plan.seed, show_default=True, help="Another seed, another city and history.")
+@click.option("--seed", type=int, default=USUAL.seed, show_default=True, help="Another seed, another city and history.")
 def demo(data: Path | None, host: str, port: int, days: int, volume: int, rate: float, seed: int) -> None:  # noqa: PLR0917 (click passes them by name)
     """Serve the fictional city 云岫市: registry, a month of ratings, then live traffic.
 

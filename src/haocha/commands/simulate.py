@@ -12,22 +12,22 @@ import click
 
 from haocha.commands.options import data_option, json_option, report
 from haocha.settings import VARIABLES
-from haocha.simulate.plan import Plan
+from haocha.simulate.plan import USUAL, Plan
 
 KEYS, MEMORY = "demo-keys.json", "simulated.json"
 
 
 @click.command()
-@click.option("--days", type=click.IntRange(0, 365), default=Plan.days, show_default=True, help="Days of history.")
+@click.option("--days", type=click.IntRange(0, 365), default=USUAL.days, show_default=True, help="Days of history.")
 @click.option(
-    "--volume", type=click.IntRange(1), default=Plan.volume, show_default=True, help="Visits on a working day."
+    "--volume", type=click.IntRange(1), default=USUAL.volume, show_default=True, help="Visits on a working day."
 )
 @click.option(
-    "--rate", type=click.FloatRange(0.1), default=Plan.rate, show_default=True, help="Live ratings per minute."
+    "--rate", type=click.FloatRange(0.1), default=USUAL.rate, show_default=True, help="Live ratings per minute."
 )
 @click.option("--url", default="http://127.0.0.1:8080", show_default=True, help="Where haocha serves.")
 @click.option("--key", help="One key for everything (kind integration). [default: the keys in DIR/demo-keys.json]")
-@click.option("--seed", type=int, default=Plan.seed, show_default=True, help="Another seed, another city and history.")
+@click.option("--seed", type=int, default=USUAL.seed, show_default=True, help="Another seed, another city and history.")
 @click.option("--live", is_flag=True, help="After the history post live traffic until Ctrl-C.")
 @click.option(
     "--city",

@@ -15,6 +15,9 @@ class Plan(NamedTuple):
     seed: int = 1
 
 
+USUAL = Plan()
+
+
 class Memory(msgspec.Struct, rename="camel"):
     """How far the simulation came; `since` is the day after which the city's staff begin to move."""
 
