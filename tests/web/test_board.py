@@ -83,7 +83,7 @@ async def test_public_board_shows_halls_and_matters_but_neither_staff_nor_texts(
 
 
 async def test_session_shows_staff_and_texts_but_no_telephone_numbers(closed):
-    """With scores:read staff and texts are there; what looks like a person's number is covered; a wall shows neither."""
+    """With scores:read staff and texts are there, but for what looks like a person's number; a wall shows neither."""
     for level in (5, 1):
         await closed.rate(level, writingEvaluation="等了两个小时，电话 13800001111")
     await closed.settle()

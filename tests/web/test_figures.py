@@ -36,7 +36,8 @@ def test_interval_of_a_known_case():
 
 
 @pytest.mark.parametrize(
-    ("rate", "said"), [(None, "—"), (1.0, "100.0%"), (0.99999, "99.9%"), (0.00001, "0.1%"), (0.0, "0.0%"), (0.5, "50.0%")]
+    ("rate", "said"),
+    [(None, "—"), (1.0, "100.0%"), (0.99999, "99.9%"), (0.00001, "0.1%"), (0.0, "0.0%"), (0.5, "50.0%")],
 )
 def test_rounding_never_makes_a_rate_perfect(rate, said):
     """100 % is said only where not one was bad, 0 % only where not one was good."""
@@ -88,7 +89,13 @@ def test_charts_escape_what_they_are_given():
 
 @pytest.mark.parametrize(
     "query",
-    [{}, {"period": "7"}, {"period": "30", "hall": "H1"}, {"from": "2025-08-01", "to": "2025-08-31"}, {"wall": "1", "dept": "D"}],
+    [
+        {},
+        {"period": "7"},
+        {"period": "30", "hall": "H1"},
+        {"from": "2025-08-01", "to": "2025-08-31"},
+        {"wall": "1", "dept": "D"},
+    ],
 )
 def test_address_of_a_view_leads_back_to_it(query):
     """What a view says of itself is the view again."""

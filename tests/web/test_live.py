@@ -26,6 +26,7 @@ class Source:
         self.hub = Hub(self.load, self.pulse, self.stopping)
 
     async def load(self, view: View) -> Rendered:
+        """Compute a view, slowly."""
         self.computed.append(view)
         await asyncio.sleep(0.01)
         if self.broken:
@@ -34,6 +35,7 @@ class Source:
         return Rendered(position=self.moved, version=text, grid=text, parts={}, tags={}, summary="")
 
     async def pulse(self) -> int:
+        """Tell how often the log moved."""
         return self.moved
 
 

@@ -94,8 +94,8 @@ def trend(days: Sequence[Day], today: date) -> Markup:
 
     The rate's scale is cut off below (and says so at its lines); the volume's starts at nought.
     """
-    lows = [d.tally.interval[0] for d in days if d.tally.interval]
-    floor = min(0.95, int(min(lows, default=0.95) * 20) / 20)
+    lowest = min((rate for d in days if (rate := d.tally.positive_rate) is not None), default=1.0)
+    floor = max(0.0, min(0.9, int(lowest * 20 - 0.5) / 20))  # below every rate; an interval may reach under it
     peak = max((d.tally.n for d in days), default=0)
     top = nice(peak)
     step = 100 / max(1, len(days))
@@ -106,8 +106,10 @@ def trend(days: Sequence[Day], today: date) -> Markup:
     def y_volume(n: int) -> float:
         return VOLUME_BOTTOM - (VOLUME_BOTTOM - VOLUME_TOP) * n / top
 
-    lines = [_gridline(y_rate(rate), percent(rate, 0)) for rate in (1.0, (1 + floor) / 2, floor)]
-    lines += [_gridline(y_volume(top), f"{top:,} 份"), _gridline(VOLUME_BOTTOM, "")]
+    scale = [(y_rate(rate), f"{rate * 100:g}%") for rate in (1.0, (1 + floor) / 2, floor)]
+    scale += [(y_volume(top), f"{top:,} 份"), (VOLUME_BOTTOM, "")]
+    lines = [Markup('<line class="grid" x1="0" x2="100%" y1="{0:.2f}%" y2="{0:.2f}%"/>').format(y) for y, _ in scale]
+    labels = [Markup('<text class="scale" x="0" y="{:.2f}%" dy="-4">{}</text>').format(y, text) for y, text in scale]
     band, path = _curves(days, step, y_rate)
     columns = [_column(d, i, step, y_rate, y_volume, today=d.day == today) for i, d in enumerate(days)]
     every = max(1, -(-len(days) // 6))
@@ -124,7 +126,7 @@ def trend(days: Sequence[Day], today: date) -> Markup:
         ' aria-label="{}。左右方向键逐日查看">'
         '{}<svg viewBox="0 0 100 100" preserveAspectRatio="none" width="100%" height="100%" aria-hidden="true">'
         '<path class="band" d="{}"/><path class="rate" d="{}" vector-effect="non-scaling-stroke"/></svg>{}{}</svg>'
-    ).format(said, Markup().join(lines), band, path, Markup().join(columns), Markup().join(ticks))
+    ).format(said, Markup().join(lines), band, path, Markup().join(columns), Markup().join(labels + ticks))
 
 
 def nice(peak: int) -> int:
@@ -135,13 +137,6 @@ def nice(peak: int) -> int:
             if peak <= factor * power:
                 return factor * power
         power *= 10
-
-
-def _gridline(y: float, label: str) -> Markup:
-    return Markup(
-        '<line class="grid" x1="0" x2="100%" y1="{0:.2f}%" y2="{0:.2f}%"/>'
-        '<text class="scale" x="0" y="{0:.2f}%" dy="-4">{1}</text>'
-    ).format(y, label)
 
 
 def _curves(days: Sequence[Day], step: float, y: Callable[[float], float]) -> tuple[str, str]:

@@ -57,7 +57,8 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
         p, n, z2 = self.positive / self.n, self.n, Z95 * Z95
         middle = p + z2 / (2 * n)
         spread = Z95 * sqrt(p * (1 - p) / n + z2 / (4 * n * n))
-        return max(0.0, (middle - spread) / (1 + z2 / n)), min(1.0, (middle + spread) / (1 + z2 / n))
+        low, high = (middle - spread) / (1 + z2 / n), (middle + spread) / (1 + z2 / n)
+        return max(0.0, round(low, 12)), min(1.0, round(high, 12))
 
     def levels(self) -> list[tuple[int, str, int]]:
         """Level, name and count, from the best."""

@@ -40,7 +40,7 @@ QUERIES: Final = sql.load(Path(__file__).parent / "board.sql").named("query")
 
 
 async def fetch(pool: asyncpg.Pool, name: str, *arguments: object) -> list[asyncpg.Record]:
-    """Run a query of the board; nothing where its read model is not made yet, once more where a rebuild just swapped it."""
+    """Run a query of the board; nothing where its read model is not there yet, once more where it was just swapped."""
     for last in (False, True):
         try:
             rows: list[asyncpg.Record] = await pool.fetch(QUERIES[name], *arguments)
@@ -78,7 +78,9 @@ async def board(context: Context, view: View) -> Board:
     days = await fetch(pool, "days", kind, key, min(view.before[0], view.trend_since), view.until, *filters)
     total = _sum(days, view.since, view.until)
     try:
-        indicators = await readmodels.query(pool, "indicators", "counts", *within, None, None, None, max(codes.BAD_LEVELS))
+        indicators = await readmodels.query(
+            pool, "indicators", "counts", *within, None, None, None, max(codes.BAD_LEVELS)
+        )
         services = await readmodels.query(
             pool, "services", "figures", kind, view.since, view.until, *filters, None, key
         )
