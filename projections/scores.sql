@@ -100,7 +100,8 @@ ON CONFLICT ON CONSTRAINT scores_cell DO UPDATE SET
 -- One kind's subjects with their counts and participation, ordered, one page. All rates are worked out from these counts.
 -- $1 kind, $2 from, $3 to (days, both inclusive), $4 hall, $5 dept, $6 area prefix, $7 channel, $8 known on or before:
 -- each but the kind may be NULL. $9 weights of levels 1 to 5, $10 sort (interval ratings negativeRate averageScore key),
--- $11 descending, $12 rows, $13 and $14 rank and key of the row before the page (NULL: from the first).
+-- $11 descending, $12 rows, $13 and $14 rank and key of the row before the page (NULL: from the first), $15 whether
+-- participation is to be looked at.
 -- rank orders ascending, what has none last; the row without a key carries the position when there is nothing else.
 WITH counted AS (
   SELECT key, sum(n1) AS n1, sum(n2) AS n2, sum(n3) AS n3, sum(n4) AS n4, sum(n5) AS n5, sum(excluded) AS excluded,
@@ -115,7 +116,7 @@ WITH counted AS (
 took_part AS (
   SELECT key, sum(services) AS services, sum(rated) AS rated, sum(unmatched) AS unmatched
     FROM participation
-   WHERE kind = $1 AND ($2::date IS NULL OR day >= $2) AND ($3::date IS NULL OR day <= $3)
+   WHERE $15 AND kind = $1 AND ($2::date IS NULL OR day >= $2) AND ($3::date IS NULL OR day <= $3)
      AND ($4::text IS NULL OR hall = $4) AND ($5::text IS NULL OR dept = $5)
      AND ($6::text IS NULL OR starts_with(area, $6)) AND ($7::text IS NULL OR channel IN ('', $7))
      AND ($8::date IS NULL OR known <= $8)

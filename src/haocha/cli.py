@@ -4,9 +4,11 @@ import click
 
 from haocha import logs
 from haocha.commands.backup import backup, restore
+from haocha.commands.check import check
 from haocha.commands.demo import demo
 from haocha.commands.keys import keys
 from haocha.commands.migrate import migrate
+from haocha.commands.rebuild import rebuild
 from haocha.commands.registry import registry
 from haocha.commands.seal import seal
 from haocha.commands.serve import serve, work
@@ -26,5 +28,5 @@ def main() -> None:
     logs.configure("WARNING")
 
 
-for command in (serve, work, migrate, backup, restore, version, keys, seal, registry, simulate, demo):
+for command in (serve, work, migrate, backup, restore, version, keys, seal, check, rebuild, registry, simulate, demo):
     main.add_command(command)

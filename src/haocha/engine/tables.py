@@ -72,10 +72,16 @@ async def fold(
 
 
 async def fill(
-    connection: asyncpg.Connection, definition: Definition, schema: Schema, position: int, progress: Progress
+    connection: asyncpg.Connection,
+    definition: Definition,
+    schema: Schema,
+    position: int,
+    progress: Progress,
+    *,
+    goal: int | None = None,
 ) -> int:
-    """Fold from `position` until few events are left, in large batches; return how far that is."""
-    head = await log.head(connection)
+    """Fold from `position` in large batches until few events are left to `goal` (the head); return how far that is."""
+    head = await log.head(connection) if goal is None else goal
     while head - position > NEAR:
         upto = min(head, position + LARGE)
         async with connection.transaction():
@@ -83,5 +89,5 @@ async def fill(
             await fold(connection, definition, position, upto, timeout=PATIENCE)
         position = upto
         progress(position, head)
-        head = await log.head(connection)
+        head = await log.head(connection) if goal is None else goal
     return position

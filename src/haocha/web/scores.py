@@ -61,7 +61,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     as_of: date | datetime | int | None
     after: int | None
 
-    def arguments(self, known: date | None, weights: dict[int, float]) -> tuple[object, ...]:
+    def arguments(self, known: date | None, weights: dict[int, float], *, participation: bool) -> tuple[object, ...]:
         """Return what the query `ranking` takes."""
         return (
             self.kind,
@@ -78,6 +78,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
             self.limit + 1,
             float(self.place.rank) if self.place else None,
             self.place.key if self.place else None,
+            participation,
         )
 
 
@@ -139,7 +140,8 @@ async def scores(context: Context, asked: Asked, parameters: Parameters) -> dict
     moment = None if asked.as_of is None else await moments.find(pool, asked.as_of, parameters)
     if moment:
         await _reach(pool, moment)
-    arguments = asked.arguments(moment.known if moment else None, settings.weights)
+    inside = moment is not None and moment.after is not None
+    arguments = asked.arguments(moment.known if moment else None, settings.weights, participation=not inside)
     try:
         if moment is None or moment.after is None:
             rows = await readmodels.query(pool, "scores", "ranking", *arguments)
@@ -149,7 +151,6 @@ async def scores(context: Context, asked: Asked, parameters: Parameters) -> dict
             rows = await readmodels.query_with_tail(pool, "scores", tail, "ranking", *arguments)
     except readmodels.NotBuilt:
         raise behind() from None
-    inside = moment is not None and moment.after is not None
     held: int = rows[0]["position"]
     shown = [row for row in rows if row["key"] is not None]
     more = len(shown) > asked.limit
