@@ -6,7 +6,7 @@ event sets or moves; the others stay. `by` is empty where a handler or timer act
 """
 
 from datetime import date, datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 from uuid import UUID
 
 import msgspec
@@ -18,6 +18,8 @@ from haocha.domain.workdays import Limit
 
 Source = Literal["rating", "supplement", "contested", "inspection", "complaint", "province"]
 """差评, 追评, a contested rating, 监督查评, 意见箱 and 投诉, the province's platform."""
+
+SOURCES: tuple[Source, ...] = get_args(Source)
 
 Role = Literal["handler", "supervisor", "reviewer", "agent", "inspector", "admin", "citizen"]
 """承办, 督办, 复核, 回访, 查评, 管理员, 评价人."""
