@@ -8,6 +8,7 @@ from haocha.commands.check import check
 from haocha.commands.demo import demo
 from haocha.commands.keys import keys
 from haocha.commands.migrate import migrate
+from haocha.commands.parked import parked
 from haocha.commands.rebuild import rebuild
 from haocha.commands.registry import registry
 from haocha.commands.seal import seal
@@ -28,5 +29,21 @@ def main() -> None:
     logs.configure("WARNING")
 
 
-for command in (serve, work, migrate, backup, restore, version, keys, seal, check, rebuild, registry, simulate, demo):
+COMMANDS = (
+    serve,
+    work,
+    migrate,
+    check,
+    seal,
+    rebuild,
+    parked,
+    registry,
+    keys,
+    simulate,
+    demo,
+    backup,
+    restore,
+    version,
+)
+for command in COMMANDS:
     main.add_command(command)

@@ -15,6 +15,7 @@ from haocha.handlers import handlers
 from haocha.handlers.handler import NOTHING, Effects, EventHandler
 from haocha.handlers.open_ticket import OpenTicket
 from haocha.store import aggregates, log
+from haocha.store.db import AWAY
 
 
 class Seen(EventHandler):
@@ -215,7 +216,7 @@ async def test_killed_transactions_leave_every_effect_once(world, monkeypatch):
         try:
             if not await Reactor(world.pool, [handler]).step(handler):
                 break
-        except reactor.DATABASE_AWAY:
+        except AWAY:
             deaths += 1
     monkeypatch.undo()
     assert deaths > 3

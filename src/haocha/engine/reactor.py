@@ -17,6 +17,7 @@ from prometheus_client import Counter
 
 from haocha.handlers.handler import NOTHING, Effects, Handler
 from haocha.store import aggregates, events, log, sql
+from haocha.store.db import AWAY
 
 SQL = sql.load(Path(__file__).with_suffix(".sql"))
 HANDLED = Counter("haocha_handled_events_total", "Events a handler dealt with", ["handler", "outcome"])
@@ -25,8 +26,6 @@ SCAN = 20_000  # positions looked through in one transaction
 ATTEMPTS = 10  # lost races in a row
 PAUSE = 0.05  # seconds between two looks at a growing log: events gather meanwhile
 RETRY = 1.0  # seconds after the database was away
-
-DATABASE_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 logger = structlog.get_logger(__name__)
 
@@ -40,6 +39,11 @@ class Poisoned(Exception):
 
     guilty: asyncpg.Record | None = None
     upto = 0
+
+
+def is_data_error(error: asyncpg.PostgresError) -> bool:
+    """Tell whether PostgreSQL refused what it was given, rather than to answer."""
+    return (error.sqlstate or "").startswith(log.DATA_ERROR_CLASSES)
 
 
 def checkpoint(handler: Handler) -> str:
@@ -66,9 +70,9 @@ async def decide(
         return NOTHING
     try:
         return handler.decide(batch, await handler.load(connection, batch, cursor))
-    except asyncpg.DataError as error:
-        raise Poisoned(f"{type(error).__name__}: {error}") from error
-    except DATABASE_AWAY:
+    except AWAY as error:
+        if isinstance(error, asyncpg.PostgresError) and is_data_error(error):
+            raise Poisoned(f"{type(error).__name__}: {error}") from error
         raise
     except Exception as error:
         raise Poisoned(f"{type(error).__name__}: {error}") from error
@@ -85,7 +89,7 @@ async def take(connection: asyncpg.Connection, handler: Handler, effects: Effect
     try:
         verdicts = await log.append(connection, groups)
     except asyncpg.PostgresError as error:
-        if (error.sqlstate or "").startswith(log.DATA_ERROR_CLASSES):
+        if is_data_error(error):
             raise Poisoned(f"The log refuses the effects: {error}") from error
         raise
     for group, verdict in zip(groups, verdicts, strict=True):
@@ -116,7 +120,7 @@ class Reactor:
     async def _step(self, handler: Handler) -> bool:
         try:
             return await self.step(handler)
-        except DATABASE_AWAY as error:  # one handler's trouble does not keep the others waiting for long
+        except AWAY as error:  # one handler's trouble does not keep the others waiting for long
             logger.warning("handler_interrupted", handler=handler.name, error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(RETRY)
             return False

@@ -14,8 +14,9 @@ import msgspec
 import structlog
 
 from haocha.domain.aggregate import CauseHeld
-from haocha.engine.reactor import DATABASE_AWAY, RETRY, SQL, Poisoned, Raced, take
+from haocha.engine.reactor import RETRY, SQL, Poisoned, Raced, take
 from haocha.handlers.handler import NOTHING, Effects, Handler, TimedHandler, Timer
+from haocha.store.db import AWAY
 
 LONGEST_SLEEP = 5.0  # seconds: another worker may have set an earlier timer
 TRY_AGAIN = timedelta(minutes=1)
@@ -39,7 +40,7 @@ class Timers:
                 while await self.fire_one(datetime.now(UTC)):
                     pass
                 await asyncio.sleep(await self._sleep())
-            except DATABASE_AWAY as error:
+            except AWAY as error:
                 logger.warning("timers_interrupted", error=type(error).__name__)
                 await asyncio.sleep(RETRY)
 
@@ -75,7 +76,7 @@ async def _decide(connection: asyncpg.Connection, handler: TimedHandler, timer: 
         return handler.fire(timer, await handler.load_fired(connection, timer), now)
     except CauseHeld:  # done before
         return NOTHING
-    except DATABASE_AWAY:
+    except AWAY:
         raise
     except Exception as error:
         raise Poisoned(f"{type(error).__name__}: {error}") from error

@@ -7,11 +7,12 @@ import asyncpg
 import structlog
 
 from haocha.engine import projector
-from haocha.engine.reactor import DATABASE_AWAY, RETRY, Reactor
+from haocha.engine.reactor import RETRY, Reactor
 from haocha.engine.timers import Timers
 from haocha.handlers import handlers
 from haocha.store import install as installs
 from haocha.store import rulebook
+from haocha.store.db import AWAY
 from haocha.store.install import Install
 from haocha.store.instance import Instance
 from haocha.store.log import Tail
@@ -39,6 +40,6 @@ async def _prepare(pool: asyncpg.Pool) -> Install:
                 install = await installs.load(connection)
                 await rulebook.seed(connection, install, datetime.now(UTC))
                 return install
-        except DATABASE_AWAY as error:
+        except AWAY as error:
             logger.warning("worker_waits", error=type(error).__name__)
             await asyncio.sleep(RETRY)
