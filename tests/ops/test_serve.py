@@ -81,6 +81,15 @@ def test_web_and_worker_run_apart(data):
     assert Postgres(data).pid() is None
 
 
+@pytest.mark.parametrize(("proxies", "believed"), [("127.0.0.0/8", True), ("10.1.1.1", False)])
+def test_forwarded_address_is_believed_from_a_trusted_proxy_only(data, proxies, believed):
+    """Behind a proxy each citizen has a limit of his own; nobody gets more by claiming to be many."""
+    with serving(data, HAOCHA_PROXIES=proxies) as (url, _), httpx.Client(base_url=url) as client:
+        address = "/v1/receipts/0000-0000-0000-0000"
+        codes = {client.get(address, headers={"X-Forwarded-For": f"192.0.2.{n}"}).status_code for n in range(70)}
+    assert (429 in codes) is not believed
+
+
 def test_every_line_of_a_serve_is_json_but_the_address(data):
     """Collectors parse stderr; people find the address."""
     with serving(data) as (_, process):

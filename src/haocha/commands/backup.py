@@ -81,10 +81,11 @@ def restore(folder: Path, data: Path | None, keys_file: Path | None, *, without_
         return backups.restore(source.absolute(), target, keys)
 
     manifest = run(work)
+    since = f" --since {manifest.position}:{manifest.seal}" if manifest.seal else ""
     report(
         {"data": target, "path": source, **msgspec.to_builtins(manifest)},
         f"{target}: restored from {source}, log up to at least {manifest.position}.\n"
-        f"Now run: haocha check --data {target} --since {manifest.position}:{manifest.seal}",
+        f"Now run: haocha check --data {target}{since}",
         as_json=as_json,
     )
 
