@@ -24,20 +24,26 @@ class Receipt(NamedTuple):
     tag: str
 
 
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+_SUMS = {
+    ALPHABET[first] + ALPHABET[second]: first + second * 2 // 32 + second * 2 % 32
+    for first in range(32)
+    for second in range(32)
+}
+
+
 def _letters(number: int, count: int) -> str:
     letters = ""
     while number or len(letters) < count:
-        number, value = divmod(number, 32)
-        letters = ALPHABET[value] + letters
-    return letters
+        letters = _PAIRS[number & 1023] + letters
+        number >>= 10
+    return letters[1:] if len(letters) > count and letters[0] == "0" else letters
 
 
 def _check(body: str) -> str:
-    total = 0
-    for index, letter in enumerate(reversed(body)):
-        value = _VALUES[letter] * (2 if index % 2 == 0 else 1)
-        total += value // 32 + value % 32
-    return ALPHABET[-total % 32]
+    """Return the check character: from the right every other value doubled, digits of base 32 summed."""
+    even = body if len(body) % 2 == 0 else "0" + body
+    return ALPHABET[-sum(_SUMS[even[at : at + 2]] for at in range(0, len(even), 2)) % 32]
 
 
 def tag(key: bytes, rating_id: UUID) -> str:

@@ -16,8 +16,10 @@ import asyncpg
 import structlog
 
 from haocha.store import events
+from haocha.store.db import AWAY
 
 LARGEST_BATCH = 1_000
+LULL = 0.02  # seconds: a busy log is not looked at for every commit
 # Data exceptions, integrity violations and program limits: the input is at fault, not the database.
 DATA_ERROR_CLASSES = ("22", "23", "54")
 
@@ -125,6 +127,7 @@ class Batcher:
 
     async def __aenter__(self) -> Self:
         """Start taking groups."""
+        self._connection: Any = None
         self._task = asyncio.create_task(self._run(), name="batcher")
         return self
 
@@ -133,6 +136,7 @@ class Batcher:
         self._closing = True
         self._wake.set()
         await self._task
+        await self._release()
 
     @property
     def depth(self) -> int:
@@ -163,10 +167,12 @@ class Batcher:
     async def _commit(self, batch: list[tuple[Group, "asyncio.Future[Verdict]"]]) -> None:
         """Commit one batch; halve it on a data error until the guilty group stands alone."""
         try:
-            verdicts = await append(self._pool, [group for group, _ in batch])
+            if self._connection is None:
+                self._connection = await self._pool.acquire()
+            verdicts = await append(self._connection, [group for group, _ in batch])
         except asyncpg.PostgresError as error:
             if not (error.sqlstate or "").startswith(DATA_ERROR_CLASSES):
-                self._fail(batch, error)
+                await self._fail(batch, error)
             elif len(batch) == 1:
                 logger.warning("group_poisoned", sqlstate=error.sqlstate, topic=batch[0][0].events[0].topic)
                 _answer(batch[0][1], Verdict("poisoned"))
@@ -174,8 +180,8 @@ class Batcher:
                 middle = len(batch) // 2
                 await self._commit(batch[:middle])
                 await self._commit(batch[middle:])
-        except (asyncpg.InterfaceError, OSError, TimeoutError) as error:
-            self._fail(batch, error)
+        except Exception as error:  # noqa: BLE001 (the batches behind this one must not wait for ever)
+            await self._fail(batch, error)
         else:
             if self.batch_sizes is not None:
                 self.batch_sizes.observe(len(batch))
@@ -187,11 +193,19 @@ class Batcher:
                     _answer(item[1], verdict)
             self._waiting.extendleft(reversed(again))
 
-    def _fail(self, batch: list[tuple[Group, "asyncio.Future[Verdict]"]], error: Exception) -> None:
+    async def _release(self) -> None:
+        """Give the connection back; it is kept from one commit to the next, a pool would reset it each time."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(*AWAY):
+                await self._pool.release(connection)
+
+    async def _fail(self, batch: list[tuple[Group, "asyncio.Future[Verdict]"]], error: Exception) -> None:
         logger.error("append_failed", error=type(error).__name__, groups=len(batch))
         for _, done in batch:
             if not done.done():
                 done.set_exception(Unavailable())
+        await self._release()
 
 
 def _answer(done: "asyncio.Future[Verdict]", verdict: Verdict) -> None:
@@ -292,7 +306,7 @@ class Tail:
             try:
                 async with self._pool.acquire() as connection:
                     await self._follow(connection)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except AWAY as error:
                 logger.warning("tail_lost", error=type(error).__name__)
                 await asyncio.sleep(0.5)
 
@@ -311,6 +325,7 @@ class Tail:
                     async with self._grown:
                         self.head = now
                         self._grown.notify_all()
+                await asyncio.sleep(LULL)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(1.0):
                         await notified.wait()

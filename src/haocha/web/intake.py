@@ -83,8 +83,10 @@ def _digest(key: bytes, content: dict[str, Any]) -> str:
 
 
 def _content(record: Any, members: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Return what was sent, by wire name in order, empties as absent."""
-    return {wire_name: value for wire_name, name in members if (value := getattr(record, name)) not in (None, "", [])}
+    """Return what was sent, by wire name in order, empties as absent (a 0 is none)."""
+    return {
+        wire_name: value for wire_name, name in members if (value := getattr(record, name)) or type(value) is int
+    }
 
 
 def _indicators(sent: list[str] | str | None) -> tuple[str, ...]:
