@@ -23,6 +23,7 @@ from haocha.store.migrate import verify
 log = structlog.get_logger(__name__)
 
 WATCH_EVERY = 0.25  # seconds between two looks at the embedded server
+TRY_AGAIN = 5.0  # seconds after a start that failed
 
 
 class Instance:
@@ -54,6 +55,7 @@ class Instance:
                 await asyncio.to_thread(_start, self.postgres)
             except EmbeddedError as error:
                 log.error("postgresql did not come back", error=str(error))  # noqa: TRY400 - the message says it all
+                await asyncio.sleep(TRY_AGAIN)
             else:
                 log.info("postgresql is back")
 
