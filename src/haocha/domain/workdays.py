@@ -5,7 +5,7 @@ day ends when business closes, or, in natural days, at midnight. Days are Shangh
 """
 
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import ClassVar, Literal, NamedTuple
 from uuid import UUID, uuid5
 
@@ -75,17 +75,17 @@ class Calendar(msgspec.Struct, frozen=True):
         return day not in self.holidays and day.weekday() < SATURDAY
 
     def deadline(self, start: datetime, limit: Limit, hours: tuple[Span, ...]) -> Deadline:
-        """Return when `limit` from `start` runs out."""
+        """Return when `limit` from `start` runs out (UTC)."""
         began = start.astimezone(SHANGHAI)
         if limit.unit == "natural":
-            return Deadline(_instant(began.date() + ONE_DAY * (limit.days + 1), time()), provisional=False)
+            return Deadline(_utc(began.date() + ONE_DAY * (limit.days + 1), time()), provisional=False)
         day, closing, left = began.date(), hours[-1].end, limit.days
         if left == 0 and (not self.is_working(day) or began.time() > closing):
             left = 1
         while left:
             day += ONE_DAY
             left -= self.is_working(day)
-        return Deadline(_instant(day, closing), provisional=day > self.known_until)
+        return Deadline(_utc(day, closing), provisional=day > self.known_until)
 
     def worked_minutes(self, start: datetime, end: datetime, hours: tuple[Span, ...]) -> int:
         """Return the whole business minutes between two instants, 0 where `end` is not after `start`."""
@@ -105,6 +105,10 @@ def calendar_id(namespace: UUID) -> UUID:
 
 def _instant(day: date, clock: time) -> datetime:
     return datetime.combine(day, clock, SHANGHAI)
+
+
+def _utc(day: date, clock: time) -> datetime:
+    return _instant(day, clock).astimezone(UTC)
 
 
 def _days(first: date, last: date) -> Iterator[date]:
