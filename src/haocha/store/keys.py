@@ -10,6 +10,8 @@ from typing import NamedTuple
 import asyncpg
 import structlog
 
+from haocha.store.db import AWAY
+
 KINDS = ("pad", "keypad", "terminal", "hotline", "web", "mobile", "integration")
 ASKING_KINDS = frozenset({"pad", "web", "mobile", "terminal"})
 """Kinds that can ask the citizen for the reason of a 差评."""
@@ -142,7 +144,7 @@ class Clients:
                 rows = await self._pool.fetch(
                     "SELECT digest FROM access.keys WHERE revoked_at IS NOT NULL AND digest = ANY($1)", list(self._known)
                 )
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except AWAY as error:
                 logger.warning("keys_not_checked", error=type(error).__name__)
                 self._known.clear()
             else:

@@ -330,5 +330,5 @@ class Tail:
                     async with asyncio.timeout(1.0):
                         await notified.wait()
         finally:
-            if not connection.is_closed():
+            with contextlib.suppress(*AWAY):  # raised here it would take the place of a cancellation
                 await connection.remove_listener("log", notify)

@@ -10,6 +10,7 @@ import structlog
 from haocha.domain.entries import Entry
 from haocha.domain.registry import Registry
 from haocha.store import aggregates, events, log
+from haocha.store.db import AWAY
 
 PAGE = 5_000
 GROUPS = 500  # entries per transaction of an import
@@ -56,7 +57,7 @@ async def follow(registry: Registry, tail: log.Tail, pool: asyncpg.Pool) -> None
             if head > registry.position:
                 await catch_up(registry, pool, head)
                 await asyncio.sleep(PACE)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except AWAY as error:
             logger.warning("registry_behind", error=type(error).__name__, position=registry.position)
             await asyncio.sleep(RETRY)
 

@@ -6,6 +6,7 @@ the same function as the route that the schema documents.
 """
 
 import contextlib
+import itertools
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -16,9 +17,11 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from haocha.store.db import is_away
 from haocha.web import (
     board,
     health,
+    lists,
     login,
     metrics,
     pages,
@@ -27,14 +30,17 @@ from haocha.web import (
     receipts,
     registry,
     schema,
+    scores,
     services,
     submit,
+    tickets,
 )
 from haocha.web.context import Context
-from haocha.web.problems import CONTENT_TYPE, Fault, Problem
+from haocha.web.problems import CONTENT_TYPE, Fault, Problem, unavailable
 
 logger = structlog.get_logger(__name__)
 
+LONGEST_REQUEST_ID = 64
 SLOW = 1.0  # seconds after which a request is worth a line
 LARGEST_BODY = submit.LARGEST_BATCH_BODY + 1024
 HEADERS = [
@@ -56,6 +62,9 @@ def create_app(context: Context) -> ASGIApp:
         [
             *ratings.routes,
             *services.routes,
+            *lists.routes,
+            *scores.routes,
+            *tickets.routes,
             *receipts.routes,
             *registry.routes,
             *health.routes,
@@ -83,56 +92,75 @@ class Front:
     def __init__(self, app: Litestar, context: Context) -> None:
         self._app = app
         self._context = context
+        self._process = secrets.token_hex(4).encode() + b"-"
+        self._requests = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
+        elif scope["path"] == "/v1/ratings" and scope["method"] == "POST":
+            await self._rating(scope, receive, send)
+        else:
+            await self._other(scope, receive, send)
+
+    def _begin(self, scope: Scope) -> tuple[dict[bytes, bytes], bytes]:
+        """Return the headers, and the id that every line about this request carries: the caller's if sensible."""
         headers = dict(scope["headers"])
-        request_id = _request_id(headers.get(b"x-request-id"))
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        sent = headers.get(b"x-request-id")
+        if sent is None or len(sent) > LONGEST_REQUEST_ID or not sent.replace(b"-", b"").isalnum():
+            sent = self._process + b"%x" % next(self._requests)
+        structlog.contextvars.bind_contextvars(request_id=sent.decode())
+        return headers, sent
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve any request but a single rating's through the framework."""
+        headers, request_id = self._begin(scope)
         started, status = time.perf_counter(), 500
 
         async def respond(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
             await send(message)
 
-        if scope["method"] == "POST" and scope["path"] == "/v1/ratings":
-            route = "/v1/ratings"
-            await self._rating(headers, receive, respond)
-        else:
-            await self._app(scope, receive, respond)
-            route = _route(scope)
+        await self._app(scope, receive, respond)
         seconds = time.perf_counter() - started
+        route = _route(scope)
         metrics.REQUESTS.labels(route, str(status)).observe(seconds)
-        if seconds > SLOW and "text/event-stream" not in str(headers.get(b"accept", b"")):
+        if seconds > SLOW and b"text/event-stream" not in headers.get(b"accept", b""):
             logger.info("slow_request", route=route, status=status, seconds=round(seconds, 3))
 
-    async def _rating(self, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
-        """Serve the one route that is called for every rating."""
-        plain = _Headers(headers)
+    async def _rating(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the one route that is called for every rating; `haocha_ingest_seconds` measures it."""
+        headers, request_id = self._begin(scope)
+        more = []
         try:
             body = await _body(receive)
-            status, answer = await ratings.answer(self._context, plain, body, submit.RATING, "ratings:write")
-            kind, more = b"application/json", HEADERS
-        except Problem as problem:
-            status, answer, kind = problem.status, problem.encoded(), CONTENT_TYPE.encode()
-            more = [*HEADERS, *((name.lower().encode(), value.encode()) for name, value in problem.headers.items())]
+            status, answer = await ratings.answer(
+                self._context, _Headers(headers), body, submit.RATING, "ratings:write"
+            )
+            kind = b"application/json"
         except _Gone:
             return
-        except Exception:
-            logger.exception("request_failed", route="/v1/ratings")
-            problem = _internal()
-            status, answer, kind, more = problem.status, problem.encoded(), CONTENT_TYPE.encode(), HEADERS
+        except Exception as error:
+            if not isinstance(error, Problem):
+                logger.exception("request_failed", route="/v1/ratings")
+            problem = error if isinstance(error, Problem) else _internal()
+            status, answer, kind = problem.status, problem.encoded(), CONTENT_TYPE.encode()
+            more = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
         await send(
             {
                 "type": "http.response.start",
                 "status": status,
-                "headers": [(b"content-type", kind), (b"content-length", str(len(answer)).encode()), *more],
+                "headers": [
+                    (b"content-type", kind),
+                    (b"content-length", b"%d" % len(answer)),
+                    (b"x-request-id", request_id),
+                    *HEADERS,
+                    *more,
+                ],
             }
         )
         await send({"type": "http.response.body", "body": answer, "more_body": False})
@@ -167,13 +195,6 @@ async def _body(receive: Receive) -> bytes:
             raise submit.too_large("64 kB")
         if not message.get("more_body"):
             return parts
-
-
-def _request_id(sent: bytes | None) -> str:
-    """Take over a sensible id of the caller's, else make one."""
-    if sent is not None and len(sent) <= 64 and sent.replace(b"-", b"").isalnum():  # noqa: PLR2004
-        return sent.decode()
-    return secrets.token_hex(8)
 
 
 def _route(scope: Scope) -> str:
@@ -222,5 +243,8 @@ def _http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Re
 
 
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    if is_away(error):
+        logger.warning("database_away", route=_route(request.scope), error=type(error).__name__)
+        return _problem(request, unavailable())
     logger.error("request_failed", route=_route(request.scope), exc_info=error)
     return _problem(request, _internal())

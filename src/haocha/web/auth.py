@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import asyncpg
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
+from haocha.store.db import AWAY
 from haocha.store.keys import Client
 from haocha.web.context import Context
 from haocha.web.problems import Problem, unavailable
@@ -24,7 +24,7 @@ async def client_of(context: Context, authorization: str | None, *scopes: str) -
         )
     try:
         client = await context.clients.of(key.strip())
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+    except AWAY:
         raise unavailable() from None
     if client is None:
         raise Problem(

@@ -8,6 +8,7 @@ from litestar import Request, Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from haocha.store import log
+from haocha.store.db import AWAY
 from haocha.web import metrics
 from haocha.web.auth import requires
 from haocha.web.context import Context
@@ -58,7 +59,7 @@ async def readyz(request: Request[Any, Any, Any]) -> Response[bytes]:
     context: Context = request.app.state.context
     try:
         members = await state(context)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except AWAY as error:
         body = {"status": "unavailable", "reason": f"The database does not answer ({type(error).__name__})."}
         return Response(msgspec.json.encode(body), status_code=503, media_type="application/json")
     if context.batcher.depth > FULL * context.settings.queue:
@@ -74,7 +75,7 @@ async def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     metrics.QUEUE_DEPTH.set(context.batcher.depth)
     try:
         now = await state(context)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+    except AWAY:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
     metrics.HEAD.set(now["position"])
     metrics.BACKUP_AGE.set(-1 if now["backupAge"] is None else now["backupAge"])

@@ -8,14 +8,17 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import asyncpg
 import msgspec
+from prometheus_client import Counter, Histogram
 
 from haocha.domain import receipt
 from haocha.store import log
+from haocha.store.db import AWAY
 from haocha.store.keys import Client
 from haocha.store.log import QueueFull, Unavailable, Verdict
 from haocha.web import intake, metrics, wire
@@ -164,11 +167,16 @@ class Kind(NamedTuple):
     count: Callable[[Any, int, float], None]
 
 
+@cache
+def _meters(level: str, pf: str, status: str) -> tuple[Histogram, Counter]:
+    return metrics.INGEST_SECONDS.labels(level, pf), metrics.RATINGS.labels(level, pf, status)
+
+
 def _count_rating(ready: Ready | Refused | None, status: int, seconds: float) -> None:
     if isinstance(ready, Ready):
-        level, pf = str(ready.fact.satisfaction), ready.fact.pf  # type: ignore[union-attr]
-        metrics.INGEST_SECONDS.labels(level, pf).observe(seconds)
-        metrics.RATINGS.labels(level, pf, str(status)).inc()
+        latency, answered = _meters(str(ready.fact.satisfaction), ready.fact.pf, str(status))  # type: ignore[union-attr]
+        latency.observe(seconds)
+        answered.inc()
     else:
         metrics.RATINGS.labels("", "", str(status)).inc()
 
@@ -204,7 +212,7 @@ async def one(context: Context, client: Client, kind: Kind, body: bytes, device_
     except Problem as problem:
         status = problem.status
         raise
-    except (QueueFull, Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+    except (QueueFull, Unavailable, *AWAY):
         status = 503
         raise unavailable() from None
     finally:
@@ -246,7 +254,7 @@ async def batch(
             await asyncio.sleep(0)  # others' single ratings do not wait for a large batch
     try:
         outcomes = await asyncio.gather(*(_settled(context, client, kind, ready) for ready in prepared))
-    except (QueueFull, Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+    except (QueueFull, Unavailable, *AWAY):
         raise unavailable() from None
     seconds = time.perf_counter() - started
     for ready, outcome in zip(prepared, outcomes, strict=True):
