@@ -24,7 +24,7 @@ HANDLED = Counter("haocha_handled_events_total", "Events a handler dealt with", 
 
 SCAN = 20_000  # positions looked through in one transaction
 ATTEMPTS = 10  # lost races in a row
-PAUSE = 0.05  # seconds between two looks at a growing log: events gather meanwhile
+PAUSE = 0.2  # seconds between two looks at a growing log: events gather, and the web process keeps the processor
 RETRY = 1.0  # seconds after the database was away
 
 logger = structlog.get_logger(__name__)
