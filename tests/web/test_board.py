@@ -3,12 +3,13 @@
 import asyncio
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
 from haocha.store import keys
+from haocha.web.pages import SHANGHAI
 from tests.site import site
 
 
@@ -168,6 +169,27 @@ async def test_stopping_server_ends_streams_at_once(public):
     public.context.stopping.set()
     async with asyncio.timeout(1):
         await reading
+
+
+async def test_morning_without_rankable_windows_shows_the_last_month(public):
+    """Where today has nobody with enough ratings, the ranking is of the last 30 days and says so."""
+    await public.rate(5, assessTime=f"{datetime.now(SHANGHAI) - timedelta(days=2):%Y-%m-%d %H:%M:%S}")
+    await public.rate(5)
+    await public.settle()
+    page = (await public.client.get("/")).text
+    assert "今日还没有窗口达到 2 份评价，以下是近 30 日的排名" in page
+    assert "2<span" in page
+    week = (await public.client.get("/?period=7")).text
+    assert "以下是近 30 日的排名" not in week
+
+
+async def test_too_few_ratings_are_counted_but_not_ranked(public):
+    """A window with one rating stands in no ranking; how many such there are is said."""
+    await public.rate(5)
+    await public.settle()
+    page = (await public.client.get("/")).text
+    assert "还没有窗口达到 2 份评价，不排名" in page
+    assert "1 个不足 2 份，样本不足" in page
 
 
 async def test_late_projection_is_told(settings, dsn, pool):

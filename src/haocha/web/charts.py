@@ -114,8 +114,8 @@ def trend(days: Sequence[Day], today: date) -> Markup:
     columns = [_column(d, i, step, y_rate, y_volume, today=d.day == today) for i, d in enumerate(days)]
     every = max(1, -(-len(days) // 6))
     ticks = [
-        Markup('<text class="tick" x="{:.2f}%" y="99%" text-anchor="middle">{}</text>').format(
-            (i + 0.5) * step, f"{d.day.month}/{d.day.day}"
+        Markup('<text class="tick" x="{:.2f}%" y="99%" text-anchor="{}">{}</text>').format(
+            *((100, "end") if i == len(days) - 1 else ((i + 0.5) * step, "middle")), f"{d.day.month}/{d.day.day}"
         )
         for i, d in enumerate(days)
         if (len(days) - 1 - i) % every == 0

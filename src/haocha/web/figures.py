@@ -102,6 +102,8 @@ class Ranking(msgspec.Struct, frozen=True):
     worst: tuple[Subject, ...] = ()
     ranked: int = 0
     unranked: int = 0
+    wider: bool = False
+    """It is of the last 30 days, because the period itself has nobody with enough ratings yet."""
 
     @property
     def floor(self) -> float:

@@ -165,9 +165,18 @@ def _channels(rows: Sequence[asyncpg.Record], view: View) -> tuple[Subject, ...]
 
 
 async def _ranking(context: Context, kind: str, view: View) -> Ranking:
+    """Rank the period; where nobody has enough ratings in it yet, as every morning, the last 30 days, and say so."""
+    ranking = await _ranking_since(context, kind, view, view.since)
+    if ranking.ranked or view.trend_since == view.since:
+        return ranking
+    wider = await _ranking_since(context, kind, view, view.trend_since)
+    return msgspec.structs.replace(wider, wider=True) if wider.ranked else ranking
+
+
+async def _ranking_since(context: Context, kind: str, view: View, since: date) -> Ranking:
     minimum = context.settings.rank_minimum
     rows = await fetch(
-        context.pool, "ranking", kind, view.since, view.until, RANKED, minimum, view.hall or None, view.dept or None
+        context.pool, "ranking", kind, since, view.until, RANKED, minimum, view.hall or None, view.dept or None
     )
     ranked = [row for row in rows if row["rankable"]]
     best = sorted((row for row in ranked if row["best"] <= RANKED), key=lambda row: row["best"])

@@ -21,9 +21,10 @@ function place(part, html) {
   if (inside >= 0) [...part.querySelectorAll("a, summary, button, [tabindex]")][inside]?.focus({ preventScroll: true });
 }
 
-function settle(part) {
-  part.classList.remove("changed");
-  requestAnimationFrame(() => part.classList.add("changed"));
+// A number that is another one now is tinted for a moment; the rest stays still.
+const numbers = (part) => [...part.querySelectorAll("strong")];
+function settle(part, before) {
+  numbers(part).forEach((number, i) => { if (before[i] && before[i] !== number.textContent) number.classList.add("changed"); });
 }
 
 let spoken = Date.now();
@@ -44,8 +45,9 @@ function listen() {
     for (const [name, html] of Object.entries(update.parts)) {
       const part = document.querySelector(`[data-part="${CSS.escape(name)}"]`);
       if (!part || part.innerHTML === html) continue;
+      const before = numbers(part).map((number) => number.textContent);
       place(part, html);
-      if (name === "headline" || name === "newest") settle(part);
+      settle(part, before);
     }
     tick();
     announce(update.summary);
