@@ -8,6 +8,8 @@ from uuid import UUID, uuid5
 import asyncpg
 from hypothesis import strategies as st
 
+from haocha.store import log
+
 NAMESPACE = UUID(int=2)
 BEGINNING = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)  # 23:00 in Shanghai: an hour later is the next day there
 FACTS = ("rating.submitted:v1", "rating.supplemented:v1", "rating.contested:v1")
@@ -78,7 +80,8 @@ steps = st.lists(
 class Teller:
     """Turns steps into the events that the program would have appended."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        self.name = name  # makes the streams and cases this story's own
         self.events: list[Happened] = []
         self.now = BEGINNING
         self.streams: dict[UUID, dict[str, Any]] = {}  # ratings: where they are now, and whether excluded
@@ -98,12 +101,12 @@ class Teller:
 
     def record(self, step: Step) -> None:
         """Record the case's service, or record it anew with other members."""
-        stream = uuid5(NAMESPACE, f"service {step.case}")
+        stream = uuid5(NAMESPACE, f"{self.name}service {step.case}")
         self.append(stream, "service.recorded:v1", self._fact(step))
 
     def rate(self, step: Step) -> None:
         """Rate a case; a second rating contests the first."""
-        first = uuid5(NAMESPACE, f"rating {step.case}")
+        first = uuid5(NAMESPACE, f"{self.name}rating {step.case}")
         fact = self._fact(step) | {"satisfaction": step.level, "pf": str(step.pf), "linked": step.place == 1}
         if step.level < 3:
             fact |= {"evalDetail": [f"{step.level}07", f"{step.level}08"][: step.pf]}
@@ -122,7 +125,7 @@ class Teller:
 
     def supplement(self, step: Step) -> None:
         """Add a 追评, before or after its first."""
-        stream = uuid5(NAMESPACE, f"supplement {step.case}")
+        stream = uuid5(NAMESPACE, f"{self.name}supplement {step.case}")
         if stream not in self.streams:
             fact = self._fact(step) | {
                 "satisfaction": step.level,
@@ -130,7 +133,7 @@ class Teller:
                 "linked": False,
                 "assessNumber": 2,
             }
-            self._begin(stream, FACTS[1], fact | {"first": str(uuid5(NAMESPACE, f"rating {step.case}"))})
+            self._begin(stream, FACTS[1], fact | {"first": str(uuid5(NAMESPACE, f"{self.name}rating {step.case}"))})
 
     def link(self, step: Step) -> None:
         """Move a rating to another place."""
@@ -166,11 +169,13 @@ class Teller:
 
     def other(self, step: Step) -> None:
         """Append what no projection of ratings reads."""
-        self.append(uuid5(NAMESPACE, f"hall {len(self.events)}"), "hall.registered:v1", {"key": str(step.case)})
+        self.append(
+            uuid5(NAMESPACE, f"{self.name}hall {len(self.events)}"), "hall.registered:v1", {"key": str(step.case)}
+        )
 
     def _fact(self, step: Step) -> dict[str, Any]:
         day = (BEGINNING + timedelta(days=step.day)).date()
-        case = {"projectNo": f"P{step.case // 2}"} | ({"serviceNumber": 2} if step.case % 2 else {})
+        case = {"projectNo": f"{self.name}P{step.case // 2}"} | ({"serviceNumber": 2} if step.case % 2 else {})
         return case | {"day": day.isoformat()} | PLACES[step.place]
 
     def _begin(self, stream: UUID, topic: str, fact: dict[str, Any]) -> None:
@@ -186,6 +191,31 @@ class Teller:
         if not self.streams:
             return None
         return list(self.streams.items())[(step.case * 5 + step.day) % len(self.streams)]
+
+
+async def append(pool: asyncpg.Pool, events: list[Happened]) -> int:
+    """Append the events as the program does, each a commit of its own batch of ten; return the last position."""
+    for start in range(0, len(events), 10):
+        batch = events[start : start + 10]
+        groups = [
+            log.Group((log.NewEvent(event[1], event[2], event[3], json.dumps(event.state).encode()),))
+            for event in batch
+        ]
+        while groups:
+            verdicts = await log.append(pool, groups)
+            groups = [group for group, verdict in zip(groups, verdicts, strict=True) if verdict.verdict == "doubled"]
+    return await log.head(pool)
+
+
+def story(length: int, *, seed: int = 0) -> list[Happened]:
+    """Return a story with some of everything; another `seed` is about other cases."""
+    whats = ["record", "rate", "supplement", "link", "rate", "exclude", "rate", "flag", "link", "reinstate", "record"]
+    told = [
+        Step(whats[i % len(whats)], (i + i // 11) % 4, i % 5, 1 + i % 5, 1 + i % 3, i % 3, 0, old=False)
+        for i in range(length)
+    ]
+    teller = Teller(f"story {seed}")
+    return teller.tell(told)
 
 
 async def write(superuser: asyncpg.Connection, events: list[Happened]) -> None:

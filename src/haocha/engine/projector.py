@@ -38,6 +38,7 @@ async def run(pool: asyncpg.Pool, tail: Tail) -> None:
             await prepare(pool)
             break
         except (asyncpg.PostgresError, *AWAY) as error:
+            _end_if_cancelled(error)
             logger.warning("projector_waits", error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(RETRY)
     async with asyncio.TaskGroup() as group:
@@ -78,6 +79,7 @@ class Projector:
             try:
                 behind = [await self.step(definition, head) for definition in definitions().values()]
             except (asyncpg.PostgresError, *AWAY) as error:
+                _end_if_cancelled(error)
                 logger.warning("projector_interrupted", error=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(RETRY)
                 continue
@@ -136,6 +138,7 @@ async def _rebuild_frozen(pool: asyncpg.Pool) -> None:
                 if definition.checkpoint in frozen:
                     await _rebuild(pool, definition)
         except (asyncpg.PostgresError, *AWAY) as error:
+            _end_if_cancelled(error)
             logger.warning("rebuild_interrupted", error=f"{type(error).__name__}: {error}")
         await asyncio.sleep(LOOK)
 
@@ -149,3 +152,10 @@ async def _rebuild(pool: asyncpg.Pool, definition: Definition) -> None:
         if error.sqlstate is None or error.sqlstate.startswith(PASSING):
             raise
         await fail(pool, definition, f"While it was rebuilt: {error}")
+
+
+def _end_if_cancelled(error: Exception) -> None:
+    """End a cancelled task: a rollback on a lost connection fails with an error that hides the cancellation."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError from error
