@@ -82,9 +82,9 @@ async def _simulate(data: Path, listening: socket.socket, plan: Plan) -> None:
     options = {"--days": plan.days, "--volume": plan.volume, "--rate": plan.rate, "--seed": plan.seed, "--data": data}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "haocha", "simulate", "--live", "--url", address(listening)),
+        *("-m", "haocha", "simulate", "--live", "--attached", "--url", address(listening)),
         *(str(part) for option in options.items() for part in option),
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,
     )
     try:
         await process.wait()

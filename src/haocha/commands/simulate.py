@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +32,9 @@ KEYS, MEMORY = "demo-keys.json", "simulated.json"
 @click.option("--seed", type=int, default=USUAL.seed, show_default=True, help="Another seed, another city and history.")
 @click.option("--live", is_flag=True, help="After the history post live traffic until Ctrl-C.")
 @click.option(
+    "--attached", is_flag=True, hidden=True, help="End when standard input ends, as with the demo that started it."
+)
+@click.option(
     "--city",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
@@ -48,6 +53,7 @@ def simulate(  # noqa: PLR0917 (click passes them by name)
     data: Path | None,
     *,
     live: bool,
+    attached: bool,
     as_json: bool,
 ) -> None:
     """Post fictional service records and ratings of 云岫市 through the HTTP API.
@@ -63,11 +69,19 @@ def simulate(  # noqa: PLR0917 (click passes them by name)
         _write_city(city, run.remember(folder / MEMORY, plan, datetime.now(UTC).date()), as_json=as_json)
         return
     keys = {"": key} if key else _keys(folder / KEYS)
+    if attached:
+        threading.Thread(target=_end_with_input, daemon=True).start()
     try:
         with contextlib.suppress(KeyboardInterrupt):
             _simulate(url, keys, plan, folder / MEMORY, live=live, as_json=as_json)
     except (Refused, Away) as error:
         raise click.ClickException(str(error)) from None
+
+
+def _end_with_input() -> None:
+    """Interrupt this process when the other end of standard input is gone, however it went."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _keys(file: Path) -> dict[str, str]:

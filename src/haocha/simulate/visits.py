@@ -108,12 +108,17 @@ def _level(chance: random.Random, visit: Visit) -> int:
 
 
 def _service(visit: Visit, citizen: dict[str, str]) -> dict[str, Any]:
-    place = {"hallCode": visit.window.hall, "windowNo": visit.window.number} if visit.window else {}
+    place, name = {"areaCode": "990100000000"}, "网上办理"
+    if visit.window:
+        place = {"hallCode": visit.window.hall, "windowNo": visit.window.number, "areaCode": visit.window.area}
+        name = "窗口办理"
+    elif visit.terminal:
+        device, hall, area = visit.terminal
+        place, name = {"deviceNo": device, "hallCode": hall, "areaCode": area}, "自助办理"
     return {
         "projectNo": visit.number,
         "serviceTime": wire_time(visit.at),
-        "serviceName": "窗口办理" if visit.window else "网上办理",
-        "areaCode": visit.window.area if visit.window else "990100000000",
+        "serviceName": name,
         "deptCode": visit.matter.dept,
         "deptName": visit.matter.dept_name,
         "taskCode": visit.matter.code,
