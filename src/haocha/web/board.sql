@@ -41,7 +41,7 @@ ranks AS (
 SELECT key, hall, dept, n5, n4, n3, n2, n1, rankable, members, best, worst FROM ranks WHERE best <= $4 OR worst <= $4;
 -- section: query newest
 -- The newest 差评, 追评 and contests among them, excluded ones not. $1 from, $2 to, $3 hall, $4 dept, $5 rows, $6 texts too
-SELECT l.position, l.kind, l.satisfaction, l.pf, l."window", l.staff, l.matter, l.hall, e.recorded_at,
+SELECT l.position, l.kind, l.satisfaction, l.pf, l."window", l.staff, l.matter, l.hall, l.dept, e.recorded_at,
        e.state -> 'said' AS said, e.originator_id, written.body
   FROM live.ledger l
   JOIN log.current_events e USING (position)

@@ -21,6 +21,7 @@ ROUND = 1.0
 HEARTBEAT = 15.0
 REMEMBERED = 200
 STREAMS = 500
+AT_ONCE = 2  # views computed side by side: many addresses at once must not take the database from those who write
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +60,7 @@ class Hub:
         self._recent: OrderedDict[View, tuple[float, Rendered]] = OrderedDict()
         self._loading: dict[View, asyncio.Task[Rendered]] = {}
         self._channels: dict[View, _Channel] = {}
+        self._slots = asyncio.Semaphore(AT_ONCE)
         self._wanted = asyncio.Event()
         self._closed = False
 
@@ -77,8 +79,9 @@ class Hub:
         return await asyncio.shield(task)
 
     async def _remember(self, view: View) -> Rendered:
-        begun = time.monotonic()
-        rendered = await self._load(view)
+        async with self._slots:
+            begun = time.monotonic()
+            rendered = await self._load(view)
         self._recent[view] = begun, rendered
         self._recent.move_to_end(view)
         if len(self._recent) > REMEMBERED:

@@ -218,12 +218,13 @@ def _bad(registry: Registry, row: asyncpg.Record, *, full: bool) -> Bad:
     at: datetime = row["recorded_at"]
     hall = registry.name("hall", row["hall"], at) or row["hall"]
     window = window_name(registry, row["window"]) if row["window"] else ""
+    dept = registry.name("org", row["dept"], at) or row["dept"]
     staff = registry.name("staff", row["staff"], at) or row["staff"] if full else ""
     return Bad(
         at=at,
         level=row["satisfaction"],
         matter=registry.name("matter", row["matter"], at) or said.get("taskName") or row["matter"],
-        place=f"{hall} {window}".strip(),
+        place=f"{hall} {window}".strip() or dept,
         channel=codes.CHANNELS.get(row["pf"], row["pf"]),
         note=KINDS[row["kind"]],
         staff=staff,
