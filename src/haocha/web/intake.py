@@ -38,6 +38,7 @@ SERVICE_IDENTITY = (
 )
 NAMING = frozenset({"userName", "certKey", "certkeyGOV", "creditNum", "mobile"})
 LONGEST_MATTER = 200
+REASONS = ("/evalDetail", "/writingEvaluation")
 ASKED_CHANNELS = frozenset("12345")
 UNDIGESTED = frozenset({"assessTime", "serviceTime", "deviceSeq"})
 """Members of a rating that a repeat may have otherwise (a hand re-push has a new time); `ext` neither."""
@@ -190,7 +191,8 @@ def rating(
         faults += _indicator_faults(record, indicators)
     bad = record.satisfaction in BAD_LEVELS
     writing = record.writing_evaluation or ""
-    if bad and not indicators and not writing.strip():
+    unreadable = any(fault.pointer.startswith(REASONS) for fault in faults)
+    if bad and not indicators and not writing.strip() and not unreadable:
         if client.kind in ASKING_KINDS and record.pf in ASKED_CHANNELS:
             _add(faults, Fault("/evalDetail", "reason_required", "不满意或非常不满意时，请至少选择一项指标或填写文字。"))
         flags.append("reasonMissing")

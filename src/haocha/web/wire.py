@@ -202,8 +202,16 @@ def _json(body: bytes | msgspec.Raw) -> Any:
     try:
         return msgspec.json.decode(body)
     except msgspec.ValidationError:  # a number beyond any range
-        return json.loads(bytes(body))
+        return _loads(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Malformed from error
+
+
+def _loads(body: bytes | msgspec.Raw) -> Any:
+    """Decode as Python does: a number of any size up to 4,300 digits."""
+    try:
+        return json.loads(bytes(body))
+    except (ValueError, RecursionError) as error:
         raise Malformed from error
 
 
