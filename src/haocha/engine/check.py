@@ -14,6 +14,7 @@ import msgspec
 from haocha.engine.recount import recount
 from haocha.engine.tables import Busy, Progress, quiet
 from haocha.store import sql
+from haocha.store.db import is_away
 from haocha.store.readmodels import PREFIX, definitions
 
 SQL = sql.load(Path(__file__).with_suffix(".sql"))
@@ -208,8 +209,11 @@ async def projection(pool: asyncpg.Pool, name: str, progress: Progress = quiet) 
         differences = await recount(pool, definition, SQL, progress)
     except Busy as busy:
         yield Finding(code="busy", message=str(busy), todo="Run haocha check again.")
-    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.DatatypeMismatchError) as error:
-        yield Finding(code="tampered", message=f"projection:{name} lacks a table or a column: {error}.", todo=mend)
+    except asyncpg.PostgresError as error:
+        if is_away(error):
+            raise
+        message = f"projection:{name} cannot be compared with a recount: {error}"
+        yield Finding(code="tampered", message=message, todo=f"{mend}; where that fails too, mend what it names.")
     else:
         for table, stored, recounted, position, differing in differences:
             message = (

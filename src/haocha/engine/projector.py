@@ -14,6 +14,7 @@ import structlog
 
 from haocha.engine.rebuild import rebuild
 from haocha.engine.tables import SETTINGS, SQL, Busy, create, fold
+from haocha.store.db import AWAY
 from haocha.store.log import Tail
 from haocha.store.readmodels import Definition, definitions, position, wait_for
 
@@ -26,7 +27,6 @@ LOOK = 5.0  # seconds between two looks for something to rebuild
 
 # Not the fold's fault: connection, rollback, resources, locks, shutdown.
 PASSING = ("08", "40", "53", "55", "57", "58")
-AWAY = (asyncpg.InterfaceError, OSError, TimeoutError)
 
 logger = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ async def run(pool: asyncpg.Pool, tail: Tail) -> None:
         try:
             await prepare(pool)
             break
-        except (asyncpg.PostgresError, *AWAY) as error:
+        except AWAY as error:
             _end_if_cancelled(error)
             logger.warning("projector_waits", error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(RETRY)
@@ -78,7 +78,7 @@ class Projector:
             head = await tail.wait(seen)
             try:
                 behind = [await self.step(definition, head) for definition in definitions().values()]
-            except (asyncpg.PostgresError, *AWAY) as error:
+            except AWAY as error:
                 _end_if_cancelled(error)
                 logger.warning("projector_interrupted", error=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(RETRY)
@@ -137,7 +137,7 @@ async def _rebuild_frozen(pool: asyncpg.Pool) -> None:
             for definition in definitions().values():
                 if definition.checkpoint in frozen:
                     await _rebuild(pool, definition)
-        except (asyncpg.PostgresError, *AWAY) as error:
+        except AWAY as error:
             _end_if_cancelled(error)
             logger.warning("rebuild_interrupted", error=f"{type(error).__name__}: {error}")
         await asyncio.sleep(LOOK)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from haocha.store import sql
+from haocha.store.db import AWAY
 
 PREFIX = "projection:"  # a projection's row in engine.checkpoints
 LOOK = 0.02  # seconds between two looks at the checkpoints while somebody waits
@@ -144,7 +145,7 @@ class _Watcher:
         while self._waiting:
             try:
                 rows = await self._pool.fetch("SELECT name, position FROM engine.checkpoints")
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            except AWAY:
                 rows = []  # away for a moment; who waits has a time limit
             self._wake({row["name"]: row["position"] for row in rows})
             await asyncio.sleep(LOOK)
