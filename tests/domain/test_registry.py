@@ -159,6 +159,14 @@ def test_area_is_the_halls_unless_a_closer_one_within_it_was_sent(city, sent, ar
     assert city.resolve(sent, NOW).area == area
 
 
+def test_a_new_entry_is_seen_at_once_where_numbers_were_looked_up_before(city):
+    """What is remembered of a number in an area is forgotten when the registry changes."""
+    sent = Sent(window_no="A02", area_code="990100000000")
+    assert city.resolve(sent, NOW).window == "H2/A02"
+    register(city, "window", "H1/A02", hall="H1")
+    assert city.resolve(sent, NOW).window == "A02"
+
+
 def test_nothing_resolves_outside_its_period(city):
     """Before an entry begins, and from its end on, its code is unknown."""
     gone = register(city, "window", "H1/B01", end=MOVE, hall="H1")
