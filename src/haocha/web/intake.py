@@ -42,17 +42,8 @@ REASONS = ("/evalDetail", "/writingEvaluation")
 ASKED_CHANNELS = frozenset("12345")
 UNDIGESTED = frozenset({"assessTime", "serviceTime", "deviceSeq"})
 """Members of a rating that a repeat may have otherwise (a hand re-push has a new time); `ext` neither."""
-_UNDIGESTED = UNDIGESTED | {"ext", "projectNo", "evalDetail"}
 _UNDIGESTED_SERVICE = frozenset({"projectNo"})
-_IMPLIED = (
-    ("windowNo", "window_no"),
-    ("staffNo", "staff_no"),
-    ("taskCode", "task_code"),
-    ("deptCode", "dept_code"),
-    ("hallCode", "hall_code"),
-    ("areaCode", "area_code"),
-)
-_encoder = msgspec.json.Encoder()
+_encoder = msgspec.json.Encoder(order="sorted")
 
 
 class Refused(NamedTuple):
@@ -75,12 +66,29 @@ def _sent(struct: type) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((field.encode_name, field.name) for field in msgspec.structs.fields(struct)))
 
 
-_RATING_MEMBERS = tuple(member for member in _sent(RatingIn) if member[0] not in _UNDIGESTED)
 _SERVICE_MEMBERS = tuple(member for member in _sent(ServiceIn) if member[0] not in _UNDIGESTED_SERVICE)
 
 
-def _digest(key: bytes, content: dict[str, Any]) -> str:
+def _digest(key: bytes, content: Any) -> str:
     return hmac.digest(key, _encoder.encode(content), hashlib.sha256).hex()
+
+
+def _rating_digest(key: bytes, record: RatingIn, number: str, indicators: tuple[str, ...]) -> str:
+    """Digest what was sent (design §4): normalised, defaults filled in, empties absent, members sorted.
+
+    The record is used up by this: it becomes its own canonical form.
+    """
+    record.project_no = number
+    record.service_number = record.service_number or 1
+    record.assess_number = record.assess_number or 1
+    record.eval_detail = list(indicators) or None
+    record.assess_time = "-"
+    record.service_time = record.device_seq = record.ext = None
+    if "" in msgspec.structs.astuple(record):
+        for name in RatingIn.__struct_fields__:
+            if getattr(record, name) == "":
+                setattr(record, name, None)
+    return _digest(key, record)
 
 
 def _content(record: Any, members: Iterable[tuple[str, str]]) -> dict[str, Any]:
@@ -95,41 +103,44 @@ def _indicators(sent: list[str] | str | None) -> tuple[str, ...]:
     return tuple(sorted({code.strip() for code in codes} - {""}))
 
 
-def _resolve(context: Context, client: Client, record: RatingIn | ServiceIn, at: datetime) -> tuple[Resolved, dict[str, str]]:
-    """Link the codes sent, and keep what they do not say again (design §7 `said`)."""
-    resolved = context.registry.resolve(
-        Sent(
-            record.window_no or "",
-            record.staff_no or "",
-            record.task_code or "",
-            record.task_handle_item or "",
-            record.dept_code or "",
-            record.hall_code or "",
-            record.area_code or "",
-            record.device_no or "",
-            client.hall,
-            client.window_no,
-        ),
-        at,
+def _resolve(
+    context: Context, client: Client, record: RatingIn | ServiceIn, at: datetime
+) -> tuple[Resolved, dict[str, str]]:
+    """Link the codes sent, and keep those that the result does not tell (design §7 `said`); '' was not sent but found."""
+    sent = Sent(
+        record.window_no or "",
+        record.staff_no or "",
+        record.task_code or "",
+        record.task_handle_item or "",
+        record.dept_code or "",
+        record.hall_code or "",
+        record.area_code or "",
+        record.device_no or "",
+        client.hall,
+        client.window_no,
     )
+    resolved = context.registry.resolve(sent, at)
     if len(resolved.matter) > LONGEST_MATTER:
         resolved = resolved._replace(matter=resolved.matter[:LONGEST_MATTER])
-    implied = (
-        resolved.window.rpartition("/")[2],
-        resolved.staff.rpartition("/")[2],
-        resolved.matter,
-        resolved.dept,
-        resolved.hall,
-        resolved.area,
-    )
-    said = {
-        wire_name: sent
-        for (wire_name, name), meant in zip(_IMPLIED, implied, strict=True)
-        if (sent := getattr(record, name) or "") != meant
-    }
-    for wire_name, name in (("taskHandleItem", "task_handle_item"), ("taskName", "task_name"), ("deptName", "dept_name")):
-        if sent := getattr(record, name):
-            said[wire_name] = sent
+    said = {}
+    if sent.window_no != resolved.window.rpartition("/")[2]:
+        said["windowNo"] = sent.window_no
+    if sent.staff_no != resolved.staff.rpartition("/")[2]:
+        said["staffNo"] = sent.staff_no
+    if sent.task_code != resolved.matter:
+        said["taskCode"] = sent.task_code
+    if sent.dept_code != resolved.dept:
+        said["deptCode"] = sent.dept_code
+    if sent.hall_code != resolved.hall:
+        said["hallCode"] = sent.hall_code
+    if sent.area_code != resolved.area:
+        said["areaCode"] = sent.area_code
+    if sent.task_handle_item:
+        said["taskHandleItem"] = sent.task_handle_item
+    if record.task_name:
+        said["taskName"] = record.task_name
+    if record.dept_name:
+        said["deptName"] = record.dept_name
     return resolved, said
 
 
@@ -211,11 +222,15 @@ def rating(
 
     service_number, assess_number = record.service_number or 1, record.assess_number or 1
     stream = ids.rating_id(context.install.namespace, number, service_number, assess_number)
-    content = _content(record, _RATING_MEMBERS)
-    content["projectNo"] = number
-    content["serviceNumber"], content["assessNumber"] = service_number, assess_number
-    content["evalDetail"] = indicators
-    identity = {name: content[name] for name in IDENTITY if name in content}
+    identity = {}
+    if record.user_name:
+        identity["userName"] = record.user_name
+    if record.user_page_type:
+        identity["userPageType"] = record.user_page_type
+    if record.cert_key:
+        identity["certKey"] = record.cert_key
+    if record.mobile:
+        identity["mobile"] = record.mobile
     texts = {"writingEvaluation": writing} if writing else {}
     if record.ext is not None:
         texts["ext"] = bytes(record.ext).decode()
@@ -252,7 +267,7 @@ def rating(
         is_anonymity=record.is_anonymity or "",
         named=record.is_anonymity != "1" and not NAMING.isdisjoint(identity),
         user_prop=record.user_prop or "",
-        digest=_digest(context.digest_key, content),
+        digest=_rating_digest(context.digest_key, record, number, indicators),
         **more,
     )
     return Ready(stream, fact, identity, texts)
@@ -365,15 +380,14 @@ def contest(ready: Ready, first_digest: str) -> Ready:
 
 def as_sent(fact: Any) -> dict[str, Any]:
     """Return the members of a rating under their own names, as the client sent them; no identity, no texts."""
-    implied = (
-        fact.window.rpartition("/")[2],
-        fact.staff.rpartition("/")[2],
-        fact.matter,
-        fact.dept,
-        fact.hall,
-        fact.area,
-    )
-    codes = {wire_name: meant for (wire_name, _), meant in zip(_IMPLIED, implied, strict=True)} | fact.said
+    codes = {
+        "windowNo": fact.window.rpartition("/")[2],
+        "staffNo": fact.staff.rpartition("/")[2],
+        "taskCode": fact.matter,
+        "deptCode": fact.dept,
+        "hallCode": fact.hall,
+        "areaCode": fact.area,
+    } | fact.said
     members = {
         "projectNo": fact.project_no,
         "serviceNumber": fact.service_number,
