@@ -255,6 +255,28 @@ def test_any_time_finds_the_one_period_valid_then(written, times):
         assert registry.valid("window", "H1/A01", at) == (around[0] if around else None)
 
 
+@given(st.lists(periods, min_size=1, max_size=6), st.lists(days, min_size=1, max_size=12))
+def test_linking_at_any_time_uses_the_period_valid_then(written, times):
+    """Whatever was linked before, the seat found is that of the period around the time of the rating."""
+    registry = Registry()
+    for name in "甲乙丙":
+        register(registry, "window", f"H1/{name}", hall="H1")
+    staff = Staff.register(NAMESPACE, "TAX/7", _seated(written[0]), by="test", at=START)
+    for period in written[1:]:
+        staff.change(_seated(period), by="test", at=START)
+    for event in staff.collect_events():
+        registry.apply(event)
+    for at in times:
+        around = [p.facts.window for p in staff.periods if p.start <= at and (p.end is None or at < p.end)]
+        resolved = registry.resolve(Sent(staff_no="7", dept_code="TAX"), at)
+        assert (resolved.window, resolved.staff) == (around[0] if around else "", "TAX/7")
+
+
+def _seated(period):
+    """Return the period as a seat at the window of that name."""
+    return period._replace(facts=Facts(window=f"H1/{period.facts.name}", dept="TAX"))
+
+
 @given(st.lists(periods, max_size=8), periods)
 def test_a_written_period_holds_from_its_start(written, new):
     """After writing, the new facts hold at their start, and writing them again changes nothing."""

@@ -12,7 +12,7 @@ from haocha.domain.registry import Registry
 from haocha.store import aggregates, events, log
 from haocha.store.db import AWAY
 
-PAGE = 5_000
+PAGE = 500  # a page is decoded in one go: short, so that a web process goes on answering meanwhile
 GROUPS = 500  # entries per transaction of an import
 PACE = 0.2  # seconds between two looks: an entry is known everywhere well within one second
 RETRY = 1.0
