@@ -108,9 +108,10 @@ def _level(chance: random.Random, visit: Visit) -> int:
 
 
 def _service(visit: Visit, citizen: dict[str, str]) -> dict[str, Any]:
-    place, name = {"areaCode": "990100000000"}, "网上办理"
-    if visit.window:
+    place, name = {"areaCode": "990100000000", "deptCode": visit.matter.dept}, "网上办理"
+    if visit.window and visit.staff:  # the staff are not of the matter's department: its code would look for them there
         place = {"hallCode": visit.window.hall, "windowNo": visit.window.number, "areaCode": visit.window.area}
+        place["staffNo"] = visit.staff.number
         name = "窗口办理"
     elif visit.terminal:
         device, hall, area = visit.terminal
@@ -119,7 +120,6 @@ def _service(visit: Visit, citizen: dict[str, str]) -> dict[str, Any]:
         "projectNo": visit.number,
         "serviceTime": wire_time(visit.at),
         "serviceName": name,
-        "deptCode": visit.matter.dept,
         "deptName": visit.matter.dept_name,
         "taskCode": visit.matter.code,
         "taskName": visit.matter.name,
