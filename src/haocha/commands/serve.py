@@ -1,6 +1,7 @@
 """`haocha serve` and `haocha work`: the processes that stay."""
 
 import contextlib
+import os
 from pathlib import Path
 
 import click
@@ -30,7 +31,7 @@ def serve(data: Path | None, host: str, port: int, *, no_worker: bool) -> None:
         listening = server.listen(host, port)
     except OSError as error:
         raise click.ClickException(
-            f"Cannot listen on {host}:{port} ({error.strerror}): choose another with --port."
+            f"Cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}): choose another with --port."
         ) from None
     with contextlib.closing(listening):
         run(lambda: server.serve(settings, listening, worker=not no_worker))
