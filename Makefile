@@ -15,7 +15,7 @@ demo: .venv/.runtime
 	$(BIN)/haocha demo $(ARGS)
 
 bench: .venv/.developer
-	$(BIN)/haocha bench $(ARGS)
+	$(BIN)/python -m tests.bench $(ARGS)
 
 lint: .venv/.developer
 	$(BIN)/ruff check .

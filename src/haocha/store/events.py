@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from haocha.domain.aggregate import AggregateEvent
 from haocha.domain import entries, policy, rating, service, ticket_events, workdays
 
 State = dict[str, Any]
@@ -30,7 +31,7 @@ _stream_members = ("originatorId", "originatorVersion")
 
 def encode(event: Any) -> tuple[str, bytes]:
     """Return the topic and the JSON state; what the log's columns say is left out of the state."""
-    if "originator_id" not in event.__struct_fields__:
+    if not isinstance(event, AggregateEvent):
         return event.TOPIC, _encoder.encode(event)
     state = msgspec.to_builtins(event)
     for member in _stream_members:
@@ -47,7 +48,7 @@ def decode(topic: str, state: bytes, originator_id: UUID, version: int) -> Any:
             lifted = lift(lifted)
         state = _encoder.encode(lifted)
     struct = EVENTS[topic]
-    if "originator_id" not in struct.__struct_fields__:
+    if not issubclass(struct, AggregateEvent):
         return msgspec.json.decode(state, type=struct)
     members = msgspec.json.decode(state) | {"originatorId": str(originator_id), "originatorVersion": version}
     return msgspec.convert(members, struct)

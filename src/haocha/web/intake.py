@@ -42,7 +42,7 @@ REASONS = ("/evalDetail", "/writingEvaluation")
 ASKED_CHANNELS = frozenset("12345")
 UNDIGESTED = frozenset({"assessTime", "serviceTime", "deviceSeq"})
 """Members of a rating that a repeat may have otherwise (a hand re-push has a new time); `ext` neither."""
-_UNDIGESTED_SERVICE = frozenset({"projectNo"})
+_UNDIGESTED_SERVICE = frozenset({"projectNo", "ext"})
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
@@ -83,7 +83,8 @@ def _rating_digest(key: bytes, record: RatingIn, number: str, indicators: tuple[
     record.assess_number = record.assess_number or 1
     record.eval_detail = list(indicators) or None
     record.assess_time = "-"
-    record.service_time = record.device_seq = record.ext = None
+    record.service_time = record.device_seq = None
+    record.ext = wire.NO_EXT
     if "" in msgspec.structs.astuple(record):
         for name in RatingIn.__struct_fields__:
             if getattr(record, name) == "":
@@ -192,8 +193,8 @@ def rating(
     flags = []
     if len(number) > wire.LONGEST_PROJECT_NO:
         _add(faults, wire.fault("projectNo", "too_long"))
-    elif not number and record.source_id:
-        number = f"X-{client.name}-{record.source_id}"
+    elif not number and (source := wire.project_no(record.source_id)):
+        number = f"X-{client.name}-{source}"
         flags.append("noCase")
     elif not number:
         _add(faults, wire.missing("projectNo"))
@@ -232,8 +233,8 @@ def rating(
     if record.mobile:
         identity["mobile"] = record.mobile
     texts = {"writingEvaluation": writing} if writing else {}
-    if record.ext is not None:
-        texts["ext"] = bytes(record.ext).decode()
+    if ext := wire.ext(record):
+        texts["ext"] = ext
     struct, more = (RatingSubmitted, {}) if assess_number == 1 else (
         RatingSupplemented,
         {"first": ids.rating_id(context.install.namespace, number, service_number)},
@@ -322,9 +323,8 @@ def service(
     content = _content(record, _SERVICE_MEMBERS)
     identity = {name: content[name] for name in SERVICE_IDENTITY if name in content}
     texts = {"projectName": record.project_name} if record.project_name else {}
-    if record.ext is not None:
-        texts["ext"] = bytes(record.ext).decode()
-        content["ext"] = texts["ext"]
+    if ext := wire.ext(record):
+        texts["ext"] = content["ext"] = ext
     service_number = record.service_number or 1
     content |= {"projectNo": number, "serviceNumber": service_number, "serviceTime": service_time.astimezone(UTC)}
     fact = ServiceRecorded(

@@ -21,6 +21,7 @@ SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?)([Zz]|[+-][0-9]{2}:[0-9]{2})| ([0-9]{2}:[0-9]{2}:[0-9]{2}))"
 )
+EARLIEST, LATEST = 1, 9999  # years
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f]")
 LONGEST_PROJECT_NO = 50
 EXT_BYTES = 4096
@@ -67,7 +68,10 @@ TIMES = frozenset({"assessTime", "serviceTime", "acceptDate", "resultDate", "sen
 TIME_FORM = "应为带时区的 RFC 3339 时间，或 yyyy-MM-dd HH:mm:ss（北京时间）"
 
 
-class RatingIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+NO_EXT = msgspec.Raw()
+
+
+class RatingIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """A rating as a client sends it."""
 
     project_no: Annotated[str, Meta(extra_json_schema=_no_control | {"maxLength": 50})] | None = None
@@ -97,7 +101,7 @@ class RatingIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_on
     user_page_type: Code | None = None
     cert_key: Code | None = None
     mobile: Code | None = None
-    ext: msgspec.Raw | None = None
+    ext: msgspec.Raw = NO_EXT
 
 
 class ServiceIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
@@ -149,7 +153,7 @@ class ServiceIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_o
     handle_user_name: Name | None = None
     handle_user_page_type: Code | None = None
     handle_user_page_code: Code | None = None
-    ext: msgspec.Raw | None = None
+    ext: msgspec.Raw = NO_EXT
 
 
 In = TypeVar("In", RatingIn, ServiceIn)
@@ -180,7 +184,7 @@ def decode(body: bytes | msgspec.Raw, struct: type[In]) -> tuple[In | None, list
         return _picked(_json(body), struct)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Malformed from error
-    faults = list(_text_faults(record)) if b"\\" in bytes(body) or record.ext is not None else []
+    faults = list(_text_faults(record)) if b"\\" in bytes(body) or record.ext is not NO_EXT else []
     return record, faults
 
 
@@ -281,7 +285,7 @@ def _text_faults(record: RatingIn | ServiceIn) -> Iterator[Fault]:
     for name, field in _fields(type(record)).items():
         member = getattr(record, field.name)
         if name == "ext":
-            if member is not None:
+            if member is not NO_EXT:
                 yield from _ext_faults(_json(member), len(bytes(member)))
         elif isinstance(member, str) and _controlled(member):
             yield _control_fault(name)
@@ -324,6 +328,11 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(member)
 
 
+def ext(record: RatingIn | ServiceIn) -> str:
+    """Return `ext` as it was written, '' where there is none."""
+    return "" if record.ext is NO_EXT or bytes(record.ext) == b"null" else bytes(record.ext).decode()
+
+
 def moment(text: str) -> datetime | None:
     """Read a time: RFC 3339, or `yyyy-MM-dd HH:mm:ss` in Asia/Shanghai; None where it is neither."""
     match = TIME.fullmatch(text)
@@ -332,10 +341,12 @@ def moment(text: str) -> datetime | None:
     day, clock, offset, local = match.groups()
     try:
         if local:
-            return datetime.fromisoformat(f"{day}T{local}").replace(tzinfo=SHANGHAI)
-        read = datetime.fromisoformat(f"{day}T{clock}{offset.upper().replace('Z', '+00:00')}")
-        read.astimezone(SHANGHAI) - timedelta(days=1)  # what lies at the edge of the calendar cannot be reckoned with
-    except (ValueError, OverflowError):
+            read = datetime.fromisoformat(f"{day}T{local}").replace(tzinfo=SHANGHAI)
+        else:
+            read = datetime.fromisoformat(f"{day}T{clock}{offset.upper().replace('Z', '+00:00')}")
+        if not EARLIEST < read.year < LATEST:  # at the edge of the calendar nothing can be reckoned with
+            return None
+    except ValueError:
         return None
     return read
 

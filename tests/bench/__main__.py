@@ -1,0 +1,97 @@
+"""`make bench`: measure, print a table, write JSON."""
+
+import asyncio
+import os
+import platform
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench import ingest, parts, volume
+
+PARTS = ("single", "batches", "volume")
+
+
+@click.command()
+@click.option("--only", "chosen", multiple=True, type=click.Choice(PARTS), help="Measure only these parts.")
+@click.option("--seconds", default=8.0, show_default=True, help="Length of one round of single ratings.")
+@click.option("--batch-ratings", default=40_000, show_default=True, help="Ratings in one round of batches.")
+@click.option("--small", default=200_000, show_default=True, help="The smaller volume.")
+@click.option("--large", default=2_000_000, show_default=True, help="The larger volume.")
+@click.option("--json", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here too.")
+def main(
+    chosen: tuple[str, ...], seconds: float, batch_ratings: int, small: int, large: int, file: Path | None
+) -> None:
+    """Measure haocha on this machine: every target is a ratio of two things timed in this same run.
+
+    The whole takes about 15 minutes on two cores and 6 GB of disk; --large 400000 makes it short.
+    """
+    console = Console()
+    figures = uvloop.run(_measure(chosen or PARTS, seconds, batch_ratings, small, large, console.print))
+    table = Table("what", "measured", "target", title=f"{figures['machine']}")
+    for row in rows(figures):
+        table.add_row(*row)
+    console.print(table)
+    if file:
+        file.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2) + b"\n")
+
+
+async def _measure(  # noqa: PLR0917
+    chosen: tuple[str, ...], seconds: float, batch_ratings: int, small: int, large: int, say: Any
+) -> dict[str, Any]:
+    figures: dict[str, Any] = {
+        "machine": f"{os.cpu_count()} CPUs, Python {platform.python_version()}, {platform.machine()}"
+    }
+    for part in chosen:
+        with tempfile.TemporaryDirectory(prefix="haocha-bench-") as folder:
+            async with parts.opened(Path(folder) / "data") as bench:
+                figures["postgresql"] = await bench.pool.fetchval("SHOW server_version")
+                if part == "single":
+                    figures[part] = await ingest.single(bench, seconds, say)
+                elif part == "batches":
+                    figures[part] = await ingest.batches(bench, batch_ratings, say)
+                else:
+                    figures[part] = await volume.measure(bench, small, large, say)
+        await asyncio.sleep(2)
+    return figures
+
+
+def rows(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return the lines of the table for what was measured."""
+    lines = []
+    if one := figures.get("single"):
+        lines += [
+            ("single POST /v1/ratings ÷ empty handler", f"{one['ratio']:.2f}", "≥ 0.8"),
+            ("  single, durable, per second (empty handler)", f"{one['rate']:,.0f} ({one['empty_rate']:,.0f})", ""),
+            ("  latency p50 / p99", f"{one['p50_ms']:.1f} / {one['p99_ms']:.1f} ms", ""),
+            ("acknowledged → visible in /v1/scores, p50 / p99", f"{one['lag_p50_s']:.2f} / {one['lag_p99_s']:.2f} s", "p99 ≤ 1 s"),
+        ]
+    if many := figures.get("batches"):
+        lines += [
+            ("batches of 1,000 ÷ COPY of the same events", f"{many['ratio']:.2f}", "≥ 0.2"),
+            ("  batched ratings per second (COPY)", f"{many['rate']:,.0f} ({many['copy_rate']:,.0f})", ""),
+        ]
+    if large := figures.get("volume"):
+        rebuilt, disk = large["rebuild"], large["disk"]
+        read_models = sum(size for name, size in disk.items() if name not in {"ratings", "log", "private"})
+        lines += [
+            ("rebuild of scores ÷ one GROUP BY", f"{rebuilt['ratio']:.2f}", "≥ 0.4"),
+            ("  events per second (GROUP BY)", f"{rebuilt['rate']:,.0f} ({rebuilt['group_by_rate']:,.0f})", ""),
+            ("score query p95, large ÷ small", f"{large['query_ratio']:.2f}", "≤ 1.5"),
+            ("  p95 small / large", f"{large['query_p95_small_ms']:.1f} / {large['query_p95_large_ms']:.1f} ms", ""),
+            ("resident memory of the web process", f"{large['web_resident_bytes'] / 2**20:,.0f} MB", "≤ 250 MB"),
+            ("bytes per rating: log with indexes", f"{disk['log']:,.0f}", "≤ 1,400"),
+            ("  personal data, read models", f"{disk['private']:,.0f}, {read_models:,.0f}", ""),
+            ("  filled with the worker running, ratings per second", f"{large['fill_rate']:,.0f}", ""),
+        ]
+    return lines
+
+
+if __name__ == "__main__":
+    main()
