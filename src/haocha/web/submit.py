@@ -6,7 +6,7 @@ a province and is served without one (see app.py).
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
@@ -30,6 +30,7 @@ from haocha.web.wire import Malformed, RatingIn, ServiceIn
 LARGEST_RECORD = 64 * 1024
 LARGEST_BATCH_BODY = 8 * 1024 * 1024
 MOST_ITEMS = 1_000
+TURN = 50
 NDJSON = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
 POISONED = Fault("", "poisoned", "这条记录含有数据库无法保存的内容，已单独拒绝；同批其他记录不受影响。")
 
@@ -73,16 +74,20 @@ def too_large(limit: str) -> Problem:
 
 
 def read_one(
-    context: Context, client: Client, body: bytes | msgspec.Raw, now: datetime, device: datetime | None, form: type, prepare: Prepare
+    context: Context,
+    client: Client,
+    body: bytes | msgspec.Raw,
+    now: datetime,
+    device: datetime | None,
+    kind: "Kind",
 ) -> Ready | Refused:
     """Decode and check one record; raises `Malformed`."""
-    record, faults = wire.decode(body, form)
-    return Refused(faults) if record is None else prepare(context, client, record, faults, now, device)
+    record, faults = wire.decode(body, kind.form)
+    return Refused(faults) if record is None else kind.prepare(context, client, record, faults, now, device)
 
 
-async def rating(context: Context, client: Client, ready: Ready) -> Outcome:
-    """Put a rating into the log and say what became of it."""
-    verdict = await context.batcher.append(intake.group(context, ready))
+async def rating(context: Context, client: Client, ready: Ready, verdict: Verdict) -> Outcome:
+    """Say what became of a rating; where its place was taken, put it into the log as a contest."""
     if verdict.verdict == "ok":
         return Outcome(201, _members(context, ready.id, verdict.position, ready.fact.flags))
     if verdict.verdict == "poisoned":
@@ -105,11 +110,10 @@ async def rating(context: Context, client: Client, ready: Ready) -> Outcome:
     return Outcome(409, members, [Fault("", "already_rated", "本次服务已有评价；这一条已作为争议评价留存，不会丢失。")])
 
 
-async def service(context: Context, _client: Client, ready: Ready) -> Outcome:
-    """Put a service record into the log: the same content is a repeat, other content the next version."""
+async def service(context: Context, _client: Client, ready: Ready, verdict: Verdict) -> Outcome:
+    """Say what became of a service record: the same content is a repeat, other content the next version."""
     version = 1
     while True:
-        verdict = await context.batcher.append(intake.group(context, ready, version))
         if verdict.verdict == "ok":
             return Outcome(201, _service_members(ready.id, verdict, version))
         if verdict.verdict == "poisoned":
@@ -120,6 +124,7 @@ async def service(context: Context, _client: Client, ready: Ready) -> Outcome:
                 repeat = Verdict("exists", recorded.position, recorded.recorded_at)
                 return Outcome(200, _service_members(ready.id, repeat, recorded.originator_version, duplicate=True))
         version = len(stream) + 1
+        verdict = await context.batcher.append(intake.group(context, ready, version))
 
 
 def _service_members(
@@ -163,7 +168,7 @@ class Kind(NamedTuple):
     form: type
     member: str
     prepare: Prepare
-    settle: Callable[[Context, Client, Ready], Any]
+    settle: Callable[[Context, Client, Ready, Verdict], Coroutine[Any, Any, Outcome]]
     count: Callable[[Any, int, float], None]
 
 
@@ -197,12 +202,13 @@ async def one(context: Context, client: Client, kind: Kind, body: bytes, device_
     ready: Ready | Refused | None = None
     status = 500
     try:
-        ready = read_one(context, client, body, context.now(), sent_at(device_time), kind.form, kind.prepare)
+        ready = read_one(context, client, body, context.now(), sent_at(device_time), kind)
         if isinstance(ready, Refused):
             if ready.bound:
                 raise Problem(403, "key_bound", ready.faults[0].message, ready.faults)
             raise invalid(ready.faults)
-        outcome: Outcome = await kind.settle(context, client, ready)
+        verdict = await context.batcher.append(intake.group(context, ready))
+        outcome = await kind.settle(context, client, ready, verdict)
         if outcome.faults:
             raise _refusal(outcome)
         status = outcome.status
@@ -244,35 +250,61 @@ async def batch(
     if context.batcher.depth + len(raw) > context.settings.queue:
         raise unavailable()
     now, started = context.now(), time.perf_counter()
-    prepared: list[Ready | Refused] = []
-    for item in raw:
-        try:
-            prepared.append(read_one(context, client, item, now, device, kind.form, kind.prepare))
-        except Malformed:
-            prepared.append(Refused([Fault("", "malformed", "这一条不是可读取的 JSON。")]))
-        if len(prepared) % 100 == 0:
-            await asyncio.sleep(0)  # others' single ratings do not wait for a large batch
+    records: list[Ready | Refused] = []
+    taken: dict[int, asyncio.Future[Verdict]] = {}
     try:
-        outcomes = await asyncio.gather(*(_settled(context, client, kind, ready) for ready in prepared))
+        for index, item in enumerate(raw):
+            ready = _read_item(context, client, item, now, device, kind)
+            records.append(ready)
+            if isinstance(ready, Ready):
+                taken[index] = context.batcher.submit(intake.group(context, ready))
+            if index % TURN == TURN - 1:
+                await asyncio.sleep(0)  # others' single ratings do not wait for a large batch, nor does the commit
+        outcomes = await _settle(context, client, kind, records, taken)
     except (QueueFull, Unavailable, *AWAY):
+        for verdict in taken.values():
+            verdict.cancel()
         raise unavailable() from None
     seconds = time.perf_counter() - started
-    for ready, outcome in zip(prepared, outcomes, strict=True):
+    for ready, outcome in zip(records, outcomes, strict=True):
         kind.count(ready, outcome.status, seconds)
-    return [
-        {
-            "index": index,
-            "status": outcome.status,
-            **outcome.members,
-            **({"errors": [fault.as_json() for fault in outcome.faults]} if outcome.faults else {}),
-        }
-        for index, outcome in enumerate(outcomes)
-    ]
+    return [_result(index, outcome) for index, outcome in enumerate(outcomes)]
 
 
-async def _settled(context: Context, client: Client, kind: Kind, ready: Ready | Refused) -> Outcome:
-    if isinstance(ready, Refused):
-        return Outcome(422, {}, ready.faults)
-    outcome: Outcome = await kind.settle(context, client, ready)
-    return outcome
+async def _settle(
+    context: Context,
+    client: Client,
+    kind: Kind,
+    records: list[Ready | Refused],
+    taken: dict[int, "asyncio.Future[Verdict]"],
+) -> list[Outcome]:
+    """Say what became of each record of a batch; those that were there before are looked at side by side."""
+    outcomes: dict[int, Outcome] = {}
+    again: dict[int, Coroutine[Any, Any, Outcome]] = {}
+    for index, ready in enumerate(records):
+        if isinstance(ready, Refused):
+            outcomes[index] = Outcome(422, {}, ready.faults)
+            continue
+        verdict = await taken[index]
+        if verdict.verdict == "ok":
+            outcomes[index] = await kind.settle(context, client, ready, verdict)
+        else:
+            again[index] = kind.settle(context, client, ready, verdict)
+    outcomes |= dict(zip(again, await asyncio.gather(*again.values()), strict=True))
+    return [outcomes[index] for index in range(len(records))]
 
+
+def _read_item(
+    context: Context, client: Client, item: bytes | msgspec.Raw, now: datetime, device: datetime | None, kind: Kind
+) -> Ready | Refused:
+    try:
+        return read_one(context, client, item, now, device, kind)
+    except Malformed:
+        return Refused([Fault("", "malformed", "这一条不是可读取的 JSON。")])
+
+
+def _result(index: int, outcome: Outcome) -> dict[str, Any]:
+    result = {"index": index, "status": outcome.status, **outcome.members}
+    if outcome.faults:
+        result["errors"] = [fault.as_json() for fault in outcome.faults]
+    return result
