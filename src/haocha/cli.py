@@ -4,6 +4,7 @@ import click
 
 from haocha import logs
 from haocha.commands.backup import backup, restore
+from haocha.commands.bench import bench
 from haocha.commands.check import check
 from haocha.commands.demo import demo
 from haocha.commands.keys import keys
@@ -44,6 +45,7 @@ COMMANDS = (
     backup,
     restore,
     version,
+    bench,
 )
 for command in COMMANDS:
     main.add_command(command)

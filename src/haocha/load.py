@@ -1,17 +1,27 @@
 """A load generator: many connections, one request at a time on each, as cheap as Python allows.
 
-It speaks just enough HTTP/1.1 to keep a server busy from one process: prepared requests out, status and length in.
+It speaks just enough HTTP/1.1 to keep a server busy from one process: prepared requests out, status and length in. What
+it posts are ratings of the fictional city, identity in half of them, two in a hundred bad.
 """
 
 import asyncio
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 
 import msgspec
 
+from haocha.simulate.city import City, build
+from haocha.web.wire import SHANGHAI
+
 Answer = Callable[[int, bytes], None]
+
+DAYS = 30
+INDICATORS = {5: "510", 4: "413", 3: "314", 2: "213", 1: "115"}
+LEVELS = [5] * 80 + [4] * 12 + [3] * 6 + [2, 1]
 
 
 class Measured(NamedTuple):
@@ -118,3 +128,46 @@ async def run(
     await asyncio.gather(*(protocol.done for protocol in protocols))
     took = time.perf_counter() - started
     return Measured(len(measured.latencies), took, measured.statuses, sorted(measured.latencies))
+
+
+def city(today: date) -> City:
+    """Return the fictional city that is imported and rated."""
+    return build(7, today - timedelta(days=DAYS))
+
+
+def ratings(tag: str, places: City, now: datetime, days: int = DAYS) -> Iterator[dict[str, Any]]:
+    """Yield ratings of the last `days` days without end; `tag` keeps their case numbers apart from others'."""
+    chance = random.Random(tag)
+    number = 0
+    while True:
+        number += 1
+        window = chance.choice(places.windows)
+        staff = chance.choice(places.staff)
+        matter = chance.choice(places.matters)
+        level = chance.choice(LEVELS)
+        at = now.astimezone(SHANGHAI) - timedelta(seconds=chance.randrange(60, days * 86_400))
+        body: dict[str, Any] = {
+            "projectNo": f"{tag}{number:08d}",
+            "satisfaction": level,
+            "pf": chance.choice("4441235"),
+            "assessTime": f"{at:%Y-%m-%d %H:%M:%S}",
+            "evalDetail": [INDICATORS[level]],
+            "taskCode": matter.code,
+            "areaCode": window.area,
+            "deptCode": staff.dept,
+            "hallCode": window.hall,
+            "windowNo": window.number,
+            "staffNo": staff.number,
+            "deviceNo": window.device,
+            "deviceSeq": number,
+            "isAnonymity": "2",
+        }
+        if number % 2:
+            body |= {
+                "userName": "虚构人",
+                "userProp": "1",
+                "userPageType": "111",
+                "certKey": f"99010119900101{number % 10_000:04d}",
+                "mobile": f"100{number % 100_000_000:08d}",
+            }
+        yield body

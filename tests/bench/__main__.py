@@ -70,7 +70,11 @@ def rows(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
             ("single POST /v1/ratings ÷ empty handler", f"{one['ratio']:.2f}", "≥ 0.8"),
             ("  single, durable, per second (empty handler)", f"{one['rate']:,.0f} ({one['empty_rate']:,.0f})", ""),
             ("  latency p50 / p99", f"{one['p50_ms']:.1f} / {one['p99_ms']:.1f} ms", ""),
-            ("acknowledged → visible in /v1/scores, p50 / p99", f"{one['lag_p50_s']:.2f} / {one['lag_p99_s']:.2f} s", "p99 ≤ 1 s"),
+            (
+                "acknowledged → visible in /v1/scores, p50 / p99",
+                f"{one['lag_p50_s']:.2f} / {one['lag_p99_s']:.2f} s",
+                "p99 ≤ 1 s",
+            ),
         ]
     if many := figures.get("batches"):
         lines += [

@@ -14,7 +14,7 @@ import msgspec
 
 from haocha import load
 from haocha.store.db import connect
-from tests.bench import bodies, parts
+from tests.bench import parts
 from tests.bench.parts import Bench
 
 CONNECTIONS = 64
@@ -25,7 +25,7 @@ PREPARED = 12_000  # requests a second are made ready beforehand: more than any 
 
 def requests(bench: Bench, tag: str, count: int) -> Iterator[bytes]:
     """Make `count` requests ready, so that the load generator only sends."""
-    made = bodies.ratings(tag, bench.city, datetime.now(UTC))
+    made = load.ratings(tag, bench.city, datetime.now(UTC))
     return iter([load.request("/v1/ratings", body, bench.key) for body in itertools.islice(made, count)])
 
 
@@ -97,9 +97,7 @@ async def _with_lag(
                 await asyncio.sleep(0.05)
 
     following = asyncio.create_task(follow())
-    measured = await load.run(
-        "127.0.0.1", port, prepared, connections=CONNECTIONS, seconds=seconds, answer=last
-    )
+    measured = await load.run("127.0.0.1", port, prepared, connections=CONNECTIONS, seconds=seconds, answer=last)
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
     return measured, lags
@@ -126,9 +124,9 @@ async def batches(bench: Bench, count: int, say: Any) -> dict[str, Any]:
     }
 
 
-async def post(bench: Bench, port: int, tag: str, count: int, days: int = bodies.DAYS) -> float:
+async def post(bench: Bench, port: int, tag: str, count: int, days: int = load.DAYS) -> float:
     """Post `count` ratings in batches of 1,000 over two connections; return ratings per second."""
-    made = bodies.ratings(tag, bench.city, datetime.now(UTC), days)
+    made = load.ratings(tag, bench.city, datetime.now(UTC), days)
     prepared = [
         load.request("/v1/ratings/batch", {"ratings": list(itertools.islice(made, BATCH))}, bench.key)
         for _ in range(count // BATCH)

@@ -15,13 +15,13 @@ from pathlib import Path
 import asyncpg
 import httpx
 
+from haocha import load
 from haocha import settings as settings_of
 from haocha.registry import importing, rows
 from haocha.simulate import city as cities
 from haocha.store import keys
 from haocha.store.db import open_pool
 from haocha.store.instance import Instance, open_instance
-from tests.bench import bodies
 
 SCOPES = ("ratings:write", "services:write", "ratings:read", "scores:read")
 
@@ -31,7 +31,7 @@ class Bench:
 
     def __init__(self, folder: Path, instance: Instance, pool: asyncpg.Pool, key: str) -> None:
         self.folder, self.instance, self.pool, self.key = folder, instance, pool, key
-        self.city = bodies.city(datetime.now(UTC).date())
+        self.city = load.city(datetime.now(UTC).date())
 
 
 @contextlib.asynccontextmanager
@@ -42,7 +42,7 @@ async def opened(folder: Path) -> AsyncIterator[Bench]:
         pool = await open_pool(instance.dsn, size=4)
         now = datetime.now(UTC)
         _, key = await keys.create(pool, client="bench", kind="pad", scopes=SCOPES, now=now)
-        parsed = rows.parse(cities.table(bodies.city(now.date())))
+        parsed = rows.parse(cities.table(load.city(now.date())))
         await importing.run(pool, parsed, apply=True, by="bench", at=now)
         bench = Bench(folder, instance, pool, key)
         try:

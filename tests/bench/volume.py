@@ -10,7 +10,8 @@ import httpx
 from haocha.engine.rebuild import rebuild
 from haocha.store.db import connect
 from haocha.web.wire import SHANGHAI
-from tests.bench import bodies, ingest, parts
+from haocha import load
+from tests.bench import ingest, parts
 from tests.bench.parts import Bench
 
 QUERIES = 200
@@ -22,10 +23,10 @@ async def measure(bench: Bench, small: int, large: int, say: Any) -> dict[str, A
     """Post `small`, then `large` ratings over 30 days in batches, and look at both."""
     async with parts.web(bench) as (port, running):
         with parts.worker(bench):
-            await _fill(bench, port, "V", 0, small, say)
+            await _fill(bench, port, 0, small, say)
             few = await _queries(bench, port)
             started = time.perf_counter()
-            await _fill(bench, port, "V", small, large, say)
+            await _fill(bench, port, small, large, say)
             filling = (large - small) / (time.perf_counter() - started)
             many = await _queries(bench, port)
             memory = parts.resident(running.pid)
@@ -42,9 +43,9 @@ async def measure(bench: Bench, small: int, large: int, say: Any) -> dict[str, A
     }
 
 
-async def _fill(bench: Bench, port: int, tag: str, have: int, want: int, say: Any) -> None:
+async def _fill(bench: Bench, port: int, have: int, want: int, say: Any) -> None:
     for at in range(have, want, CHUNK):
-        rate = await ingest.post(bench, port, f"{tag}{at // CHUNK}-", min(CHUNK, want - at))
+        rate = await ingest.post(bench, port, f"V{at // ingest.BATCH}-", min(CHUNK, want - at))
         if at // CHUNK % 5 == 0:
             say(f"volume: {at + CHUNK:,} ratings, {rate:,.0f}/s")
     await parts.caught_up(bench.pool)
@@ -53,7 +54,7 @@ async def _fill(bench: Bench, port: int, tag: str, have: int, want: int, say: An
 async def _queries(bench: Bench, port: int) -> float:
     """Return the p95 of score queries over 30 days, all kinds in turn."""
     today = datetime.now(UTC).astimezone(SHANGHAI).date()
-    period = {"from": str(today - timedelta(days=bodies.DAYS)), "to": str(today), "limit": 50}
+    period = {"from": str(today - timedelta(days=load.DAYS)), "to": str(today), "limit": 50}
     headers = {"Authorization": f"Bearer {bench.key}"}
     taken = []
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
