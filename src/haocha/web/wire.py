@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from haocha.web import brackets
 from haocha.web.problems import Fault, Problem
 
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
@@ -32,7 +33,10 @@ _time_schema = {
     "anyOf": [
         {"type": "string", "format": "date-time"},
         {"type": "string", "maxLength": 0},
-        {"type": "string", "pattern": "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"},
+        {
+            "type": "string",
+            "pattern": "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$",
+        },
     ],
     "examples": ["2026-11-20 09:41:07", "2026-11-20T09:41:07+08:00"],
 }
@@ -48,11 +52,11 @@ Days = Annotated[int, Meta(ge=0, le=99999)]
 
 FORMS = {
     "satisfaction": "应为 1 到 5 的整数（5 非常满意 … 1 非常不满意）",
-    "pf": "应为字符串 \"1\" 到 \"7\"",
+    "pf": '应为字符串 "1" 到 "7"',
     "areaCode": "应为 12 位数字",
     "serviceNumber": "应为 1 到 999 的整数",
     "assessNumber": "应为整数 1（首次）或 2（追评）",
-    "isAnonymity": "应为字符串 \"1\"（匿名）或 \"2\"（不匿名）",
+    "isAnonymity": '应为字符串 "1"（匿名）或 "2"（不匿名）',
     "deviceSeq": "应为不小于 0 的整数",
     "evalDetail": "应为指标代码的数组，或用英文逗号分隔的代码，每个不超过 50 个字符",
     "writingEvaluation": "应为不超过 500 个字符的文字",
@@ -196,7 +200,9 @@ def _picked(value: Any, struct: type[In]) -> tuple[In | None, list[Fault]]:
     faults = list(_faults(value, fields))
     wrong = {found.pointer.split("/")[1] for found in faults}
     members = {
-        field.name: value[name] for name, field in fields.items() if name in value and name not in wrong and name != "ext"
+        field.name: value[name]
+        for name, field in fields.items()
+        if name in value and name not in wrong and name != "ext"
     }
     required = {field.name: None for field in fields.values() if field.required}
     return struct(**(required | members)), faults
@@ -373,15 +379,24 @@ def times(record: RatingIn | ServiceIn, *members: str) -> tuple[list[datetime | 
 def items(body: bytes, member: str) -> tuple[list[msgspec.Raw | bytes], str | None]:
     """Split a batch body `{member: […], "sentAt": …}` into its items, unread, and `sentAt`; raises `Problem`."""
     try:
-        parts = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        split: list[msgspec.Raw | bytes] = list(msgspec.json.decode(parts[member], type=list[msgspec.Raw])) if member in parts else []
+        parts: dict[str, Any] = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        split: list[msgspec.Raw | bytes] = (
+            list(msgspec.json.decode(parts[member], type=list[msgspec.Raw])) if member in parts else []
+        )
         sent_at = msgspec.json.decode(parts["sentAt"]) if "sentAt" in parts else None
     except msgspec.ValidationError:
-        raise Problem(422, "invalid", f"应为 {{\"{member}\": [ … ], \"sentAt\": … }}。", [Fault(pointer(member), "type", f"{member} 应为数组。")]) from None
+        raise Problem(
+            422,
+            "invalid",
+            f'应为 {{"{member}": [ … ], "sentAt": … }}。',
+            [Fault(pointer(member), "type", f"{member} 应为数组。")],
+        ) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return _salvaged(body, member)
+        parts, split, sent_at = _by_brackets(body, member)
     faults = [
-        Fault(pointer(name), "unknown_field", f"不认识的字段 {name}。") for name in parts if name not in (member, "sentAt")
+        Fault(pointer(name), "unknown_field", f"不认识的字段 {name}。")
+        for name in parts
+        if name not in (member, "sentAt")
     ]
     if member not in parts:
         faults.append(missing(member))
@@ -392,15 +407,15 @@ def items(body: bytes, member: str) -> tuple[list[msgspec.Raw | bytes], str | No
     return split, sent_at
 
 
-def _salvaged(body: bytes, member: str) -> tuple[list[msgspec.Raw | bytes], str | None]:
-    """Split a batch in which one item holds what JSON allows and no text can hold (half a surrogate pair)."""
+def _by_brackets(body: bytes, member: str) -> tuple[dict[str, Any], list[msgspec.Raw | bytes], Any]:
+    """Split a batch in which one item cannot be read, so that it stands alone."""
     try:
-        parts = json.loads(body)
-        split = [json.dumps(item).encode() for item in parts[member]]
-        sent_at = parts.get("sentAt")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        parts = brackets.members(body)
+        split: list[msgspec.Raw | bytes] = list(brackets.parts(parts[member])) if member in parts else []
+        sent_at = json.loads(parts["sentAt"]) if "sentAt" in parts else None
+    except (ValueError, RecursionError):
         raise malformed() from None
-    return [bytes(item) for item in split], sent_at if isinstance(sent_at, str) else None
+    return dict(parts), split, sent_at
 
 
 def malformed() -> Problem:
