@@ -42,6 +42,9 @@ STATES: dict[type, Literal["counted", "supplement", "contested"]] = {
 }
 
 
+LAST_POSITION = 2**63 - 1  # of a bigint; a code is long enough to name a later one
+
+
 class Mistyped(Exception):
     """The check character does not fit: the code was not copied right."""
 
@@ -51,6 +54,8 @@ async def look_up(context: Context, code: str) -> Found | None:
     read = receipt.read(code)
     if read is None:
         raise Mistyped
+    if read.position > LAST_POSITION:
+        return None
     row = await context.pool.fetchrow(
         "SELECT e.originator_id, e.topic, c.upto, c.recorded_at, c.seal FROM log.events e,"
         " LATERAL (SELECT upto, recorded_at, seal FROM log.commits WHERE upto >= e.position ORDER BY upto LIMIT 1) c"
