@@ -25,7 +25,7 @@ PARTS = ("single", "batches", "volume")
 @click.option("--small", default=200_000, show_default=True, help="The smaller volume.")
 @click.option("--large", default=2_000_000, show_default=True, help="The larger volume.")
 @click.option("--json", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here too.")
-def main(
+def main(  # noqa: PLR0917 (one argument per option)
     chosen: tuple[str, ...], seconds: float, batch_ratings: int, small: int, large: int, file: Path | None
 ) -> None:
     """Measure haocha on this machine: every target is a ratio of two things timed in this same run.

@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Litestar, post
 from litestar.params import JSONBody
 
-from haocha.web.wire import RatingIn
+from haocha.web.forms import RatingIn
 
 
 @post("/v1/ratings", status_code=201)

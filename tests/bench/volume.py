@@ -7,10 +7,10 @@ from typing import Any
 
 import httpx
 
+from haocha import load
 from haocha.engine.rebuild import rebuild
 from haocha.store.db import connect
 from haocha.web.wire import SHANGHAI
-from haocha import load
 from tests.bench import ingest, parts
 from tests.bench.parts import Bench
 

@@ -51,10 +51,9 @@ def bench(seconds: float, connections: int, *, as_json: bool) -> None:
         "p99Ms": round(measured.quantile(0.99) * 1000, 1),
         "otherAnswers": measured.answered - taken,
     }
-    text = (
-        f"{taken:,} ratings in {figures['seconds']} s: {figures['perSecond']:,} a second over {connections} connections,"
-        f" p50 {figures['p50Ms']} ms, p99 {figures['p99Ms']} ms, {figures['otherAnswers']} other answers"
-    )
+    rate = f"{figures['perSecond']:,} a second over {connections} connections"
+    latency = f"p50 {figures['p50Ms']} ms, p99 {figures['p99Ms']} ms"
+    text = f"{taken:,} ratings in {figures['seconds']} s: {rate}, {latency}, {figures['otherAnswers']} other answers"
     report(figures, text, as_json=as_json)
 
 

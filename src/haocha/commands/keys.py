@@ -29,7 +29,9 @@ def _scopes(_: click.Context, __: click.Parameter, text: str) -> list[str]:
     scopes = [scope.strip() for scope in text.split(",") if scope.strip()]
     unknown = [scope for scope in scopes if scope not in store.SCOPES]
     if unknown or not scopes:
-        raise click.BadParameter(f"{', '.join(unknown) or 'nothing'} is not a scope; there are {', '.join(store.SCOPES)}.")
+        raise click.BadParameter(
+            f"{', '.join(unknown) or 'nothing'} is not a scope; there are {', '.join(store.SCOPES)}."
+        )
     return scopes
 
 
@@ -46,13 +48,23 @@ def _scopes(_: click.Context, __: click.Parameter, text: str) -> list[str]:
 )
 @click.option("--hall", default="", help="Bind the key to this hall (hallCode): it cannot rate another.")
 @click.option("--window", default="", help="Bind the key to this window (windowNo) of --hall.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N records a minute. [default: no limit]")
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", help="At most N records a minute. [default: no limit]"
+)
 @data_option
 @json_option
-def create(
-    name: str, kind: str, scopes: list[str], hall: str, window: str, limit: int | None, data: Path | None, *, as_json: bool
+def create(  # noqa: PLR0917 (one argument per option)
+    name: str,
+    kind: str,
+    scopes: list[str],
+    hall: str,
+    window: str,
+    limit: int | None,
+    data: Path | None,
+    *,
+    as_json: bool,
 ) -> None:
-    """Create a key and print it: this is the only time it can be seen.
+    r"""Create a key and print it: this is the only time it can be seen.
 
     \b
     haocha keys create --name window-pads --kind pad --scope ratings:write --hall H01

@@ -30,4 +30,8 @@ def seal(data: Path | None, *, as_json: bool) -> None:
 
     position, recorded_at, sealed = in_instance(data, work)
     text = f"{position}:{sealed.hex()}"
-    report({"position": position, "recordedAt": recorded_at.isoformat(), "seal": sealed.hex(), "since": text}, text, as_json=as_json)
+    report(
+        {"position": position, "recordedAt": recorded_at.isoformat(), "seal": sealed.hex(), "since": text},
+        text,
+        as_json=as_json,
+    )

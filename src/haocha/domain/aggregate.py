@@ -69,13 +69,13 @@ class Aggregate(BaseAggregate[UUID]):
         self.causes: set[int | str] = set()
 
     @classmethod
-    def _create(cls, event_class: type[CanInitAggregate[UUID]], *, id: UUID, **kwargs: Any) -> Self:  # type: ignore[override]  # noqa: A002
-        created: Any = event_class(originator_id=id, originator_version=1, originator_topic=cls.TOPIC, **kwargs)
+    def _create(cls, event_class: Any, *, id: UUID, **kwargs: Any) -> Self:  # type: ignore[override]
+        created = event_class(originator_id=id, originator_version=1, originator_topic=cls.TOPIC, **kwargs)
         aggregate: Self = created.mutate(None)
         aggregate.pending_events.append(created)
         return aggregate
 
-    def trigger_event(self, event_class: type[CanMutateAggregate[UUID]], **kwargs: Any) -> None:
+    def trigger_event(self, event_class: Any, **kwargs: Any) -> None:
         """Make the event, let it evolve this aggregate, and keep it for the log.
 
         Raises `CauseHeld` when an event with the same `cause` is in the stream already.
@@ -83,6 +83,6 @@ class Aggregate(BaseAggregate[UUID]):
         cause = kwargs.get("cause")
         if cause is not None and cause in self.causes:
             raise CauseHeld(f"{type(self).__name__} {self.id} already holds an event caused by {cause}.")
-        new: Any = event_class(originator_id=self.id, originator_version=self.version + 1, **kwargs)
+        new = event_class(originator_id=self.id, originator_version=self.version + 1, **kwargs)
         new.mutate(self)
         self.pending_events.append(new)

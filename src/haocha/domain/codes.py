@@ -6,9 +6,9 @@ from typing import Any
 
 _tables = files(__package__) / "tables"
 _codes: dict[str, dict[str, Any]] = json.loads((_tables / "code-tables.json").read_text(encoding="utf-8"))
-_indicators: list[dict[str, Any]] = json.loads(
-    (_tables / "evaluation-indicators.json").read_text(encoding="utf-8")
-)["indicators"]
+_indicators: list[dict[str, Any]] = json.loads((_tables / "evaluation-indicators.json").read_text(encoding="utf-8"))[
+    "indicators"
+]
 
 LEVELS: dict[int, str] = {int(level): name for level, name in _codes["satisfaction"]["internal"].items()}
 """满意度: 5 非常满意 … 1 非常不满意."""

@@ -16,6 +16,8 @@ from haocha.domain.entries import KINDS, Period, history
 AREA_LEVELS = (2, 2, 2, 3, 3)
 """Digits of province, city, county, township and village in an areaCode (GB/T 2260 and GB/T 10114)."""
 
+LONGEST_MATTER = 200
+"""Lengths of task codes are not checked when they come in; so much of one it counts under."""
 REMEMBERED = 20_000
 """Answers kept of each sort: to the same codes in the same era, and which entries of a number lie in an area."""
 
@@ -212,9 +214,8 @@ class Registry:
         if known is not None:
             return known
         matter, found = self._matter(sent, at)
-        return _remember(
-            self._subjects, key, _Subject(matter, self._fact("matter", matter, at, "dept") if matter else "", found)
-        )
+        dept = self._fact("matter", matter, at, "dept") if matter else ""
+        return _remember(self._subjects, key, _Subject(matter[:LONGEST_MATTER], dept, found))
 
     def _window(self, sent: Sent, at: datetime) -> tuple[str, bool]:
         """Return the window and whether it is in the registry; a window that nobody named is ('', True)."""

@@ -22,7 +22,6 @@ from haocha.store.install import Install
 from haocha.store.log import Recorded
 
 SLICE = 1_000
-LONGEST_MATTER = 200  # what ingest keeps of a matter's code
 
 
 class Codes(NamedTuple):
@@ -83,7 +82,6 @@ class Link(Handler):
             fact = events.decode(topic, state, stream, 1)
             *dimensions, linked = self.registry.resolve(sent(fact), fact.assess_time)
             to = Dimensions(*dimensions)
-            to = Dimensions(to.window, to.staff, to.matter[:LONGEST_MATTER], to.dept, to.hall, to.area)
             if linked or to != fact.dimensions:
                 found[stream] = (to, linked)
         streams = await log.read_streams(connection, list(found))

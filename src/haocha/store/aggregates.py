@@ -26,13 +26,11 @@ def replay(stream: list[log.Recorded], cls: type[TAggregate]) -> TAggregate:
     """Return the aggregate that `stream` tells."""
     if not stream:
         raise Unknown
-    aggregate: TAggregate | None = None
-    for recorded in stream:
-        if aggregate is None and hasattr(cls, "begin"):  # its first event is a plain fact
-            aggregate = cls.begin(recorded.originator_id, recorded.event)
-        else:
-            aggregate = recorded.event.mutate(aggregate)
-    assert aggregate is not None
+    first, *later = stream
+    begin = getattr(cls, "begin", None)  # where the first event is a plain fact
+    aggregate: TAggregate = begin(first.originator_id, first.event) if begin else first.event.mutate(None)
+    for recorded in later:
+        aggregate = recorded.event.mutate(aggregate)
     return aggregate
 
 
@@ -68,6 +66,6 @@ async def execute(
         if not decided:
             return stream[-1].position
         verdict = await batcher.append(log.Group(decided))
-        if verdict.verdict == "ok" and verdict.position is not None:
+        if verdict.verdict == "ok":
             return verdict.position
     raise Contended

@@ -4,12 +4,12 @@ import asyncpg
 
 COMMAND_TIMEOUT = 60.0  # seconds; a rebuild's statements pass their own
 AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
-"""What a statement raises when the server goes away under it; the driver's own confusion at that moment is one of them."""
+"""What a statement raises when the server goes away under it, the driver's own confusion at that moment included."""
 JSONB_VERSION = b"\x01"  # the one byte before the text in jsonb's binary form
 
 
 def is_away(error: Exception) -> bool:
-    """Tell whether a statement failed because the server went away, not because of what it says (classes 22, 23, 42)."""
+    """Tell whether a statement failed because the server went away, not of what it says (classes 22, 23, 42)."""
     return isinstance(error, AWAY) and not str(getattr(error, "sqlstate", "")).startswith(("22", "23", "42"))
 
 

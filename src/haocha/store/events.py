@@ -1,7 +1,7 @@
 """Topics ⇄ structs: how an event is written, and how any version ever written is read.
 
-Topics are stable names, not Python paths. An old payload is never rewritten: an upcaster lifts it when it is read, and the
-view `log.current_events` does the same for the folds in SQL.
+Topics are stable names, not Python paths. An old payload is never rewritten: an upcaster lifts it when it is read, and
+the view `log.current_events` does the same for the folds in SQL.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from uuid import UUID
 
 import msgspec
 
-from haocha.domain.aggregate import AggregateEvent
 from haocha.domain import entries, policy, rating, service, ticket_events, workdays
+from haocha.domain.aggregate import AggregateEvent
 
 State = dict[str, Any]
 
@@ -31,12 +31,13 @@ _stream_members = ("originatorId", "originatorVersion")
 
 def encode(event: Any) -> tuple[str, bytes]:
     """Return the topic and the JSON state; what the log's columns say is left out of the state."""
+    topic: str = event.TOPIC
     if not isinstance(event, AggregateEvent):
-        return event.TOPIC, _encoder.encode(event)
+        return topic, _encoder.encode(event)
     state = msgspec.to_builtins(event)
     for member in _stream_members:
         del state[member]
-    return event.TOPIC, _encoder.encode(state)
+    return topic, _encoder.encode(state)
 
 
 def decode(topic: str, state: bytes, originator_id: UUID, version: int) -> Any:

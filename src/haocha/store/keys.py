@@ -47,7 +47,13 @@ _COLUMNS = "id, client, kind, scopes, hall, window_no, per_minute"
 
 def _client(row: asyncpg.Record) -> Client:
     return Client(
-        row["id"], row["client"], row["kind"], frozenset(row["scopes"]), row["hall"], row["window_no"], row["per_minute"]
+        row["id"],
+        row["client"],
+        row["kind"],
+        frozenset(row["scopes"]),
+        row["hall"],
+        row["window_no"],
+        row["per_minute"],
     )
 
 
@@ -102,7 +108,7 @@ async def revoke(connection: asyncpg.Connection | asyncpg.Pool, number: int, now
 
 
 class Clients:
-    """The keys in force, remembered by digest; a key never seen is looked up once, a revoked one forgotten within 2 s."""
+    """The keys in force by digest; one never seen is looked up once, a revoked one is forgotten within 2 seconds."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         """Look up in the database behind `pool`."""
@@ -142,7 +148,8 @@ class Clients:
             await asyncio.sleep(1)
             try:
                 rows = await self._pool.fetch(
-                    "SELECT digest FROM access.keys WHERE revoked_at IS NOT NULL AND digest = ANY($1)", list(self._known)
+                    "SELECT digest FROM access.keys WHERE revoked_at IS NOT NULL AND digest = ANY($1)",
+                    list(self._known),
                 )
             except AWAY as error:
                 logger.warning("keys_not_checked", error=type(error).__name__)

@@ -1,7 +1,8 @@
 """The log: append, group commit, read, tail.
 
-`log.append()` (migrations/0001_log.sql) is the only way in. Handlers call `append` inside their own transaction; everything
-else goes through the `Batcher`: while one commit is in flight the next batch gathers, so a commit is one fsync for many.
+`log.append()` (migrations/0001_log.sql) is the only way in. Handlers call `append` inside their own transaction;
+everything else goes through the `Batcher`: while one commit is in flight the next batch gathers, so a commit is one
+fsync for many.
 """
 
 import asyncio
@@ -61,10 +62,10 @@ class Group(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What became of a group; `position` is that of its last event where the verdict is `ok`."""
+    """What became of a group; `position` is that of its last event where the verdict is `ok`, else 0."""
 
     verdict: Literal["ok", "exists", "doubled", "stale", "poisoned"]
-    position: int | None = None
+    position: int = 0
     recorded_at: datetime | None = None
 
 
@@ -109,7 +110,7 @@ async def append(connection: asyncpg.Connection | asyncpg.Pool, groups: Sequence
         [text.subject for _, text in texts],
         [text.body for _, text in texts],
     )
-    verdicts: dict[int, Verdict] = {grp: Verdict(verdict, last, at) for grp, verdict, last, at in rows}
+    verdicts: dict[int, Verdict] = {grp: Verdict(verdict, last or 0, at) for grp, verdict, last, at in rows}
     return [verdicts[index] for index in range(len(groups))]
 
 
@@ -294,7 +295,7 @@ class Tail:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    async def wait(self, position: int, timeout: float = 1.0) -> int:  # noqa: ASYNC109 (a wait that answers, not fails)
+    async def wait(self, position: int, timeout: float = 1.0) -> int:
         """Return the head once it is beyond `position`, or after `timeout` seconds whatever it is."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout), self._grown:

@@ -1,4 +1,4 @@
-"""The vault: identities as AES-256-GCM rows, found by person through a keyed blind index, and free texts beside them."""
+"""The vault: identities as AES-256-GCM rows, found by person through a keyed blind index; free texts beside them."""
 
 import hashlib
 import hmac
@@ -65,7 +65,10 @@ class Vault:
 
 async def bodies(connection: asyncpg.Connection | asyncpg.Pool, ids: list[UUID]) -> dict[UUID, str]:
     """Return the texts that are still there."""
-    return {row["id"]: row["body"] for row in await connection.fetch("SELECT id, body FROM private.texts WHERE id = ANY($1)", ids)}
+    return {
+        row["id"]: row["body"]
+        for row in await connection.fetch("SELECT id, body FROM private.texts WHERE id = ANY($1)", ids)
+    }
 
 
 def masked(member: str, value: str) -> str:

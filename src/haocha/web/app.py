@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 from litestar import Litestar, Request, Response
+from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -97,7 +98,7 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
         elif scope["path"] == "/v1/ratings" and scope["method"] == "POST":
             await self._rating(scope, receive, send)
@@ -185,9 +186,9 @@ class _Headers:
 
 
 async def _body(receive: Receive) -> bytes:
-    parts = b""
+    parts: bytes = b""
     while True:
-        message = await receive()
+        message: Any = await receive()
         if message["type"] == "http.disconnect":
             raise _Gone
         parts += message.get("body", b"")

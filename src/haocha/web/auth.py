@@ -41,7 +41,7 @@ async def client_of(context: Context, authorization: str | None, *scopes: str) -
 
 
 def requires(*scopes: str) -> Any:
-    """Return a Litestar guard that lets only keys of one of `scopes` pass and keeps the client at `request.state.client`."""
+    """Return a Litestar guard that lets keys of one of `scopes` pass and keeps the client at `request.state.client`."""
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         context: Context = connection.app.state.context

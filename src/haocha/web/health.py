@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import asyncpg
 import msgspec
 from litestar import Request, Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest

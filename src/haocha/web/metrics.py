@@ -10,7 +10,9 @@ INGEST_SECONDS = Histogram(
     ["level", "pf"],
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
-BATCH_SIZE = Histogram("haocha_commit_groups", "Groups in one commit", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000))
+BATCH_SIZE = Histogram(
+    "haocha_commit_groups", "Groups in one commit", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
+)
 QUEUE_DEPTH = Gauge("haocha_queue_depth", "Groups waiting for the next commit")
 REQUESTS = Histogram(
     "haocha_request_seconds",
@@ -18,7 +20,9 @@ REQUESTS = Histogram(
     ["route", "status"],
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
-PROJECTION_LAG = Gauge("haocha_projection_lag_events", "Events in the log that a projection has not folded", ["projection"])
+PROJECTION_LAG = Gauge(
+    "haocha_projection_lag_events", "Events in the log that a projection has not folded", ["projection"]
+)
 PROJECTION_STATE = Gauge("haocha_projection_live", "1 while a projection follows the log", ["projection"])
 PARKED = Gauge("haocha_parked_events", "Events parked by handlers", ["handler"])
 HEAD = Gauge("haocha_log_position", "Position of the last event")

@@ -88,7 +88,7 @@ def not_found(what: str) -> Problem:
 
 
 def unavailable() -> Problem:
-    """Return the `503` of a full queue or an absent database: nothing was taken, or it is unknown; sending again is safe."""
+    """Return the `503` of a full queue or an absent database: what became of it is unknown, sending again is safe."""
     return Problem(
         503, "unavailable", "系统暂时无法受理，请稍后原样重发；重复提交不会重复计数。", headers={"Retry-After": "1"}
     )

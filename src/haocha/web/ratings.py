@@ -16,7 +16,11 @@ from haocha.web.auth import client_of, requires
 from haocha.web.context import Context
 from haocha.web.problems import not_found
 
-type_of = {RatingSubmitted: "rating", RatingSupplemented: "supplement", RatingContested: "contest"}
+KINDS = {
+    RatingSubmitted.TOPIC: "rating",
+    RatingSupplemented.TOPIC: "supplement",
+    RatingContested.TOPIC: "contest",
+}
 
 
 async def answer(context: Context, headers: Any, body: bytes, kind: submit.Kind, scope: str) -> tuple[int, bytes]:
@@ -36,9 +40,8 @@ async def answer_batch(request: Request[Any, Any, Any], kind: submit.Kind, scope
     media_type = submit.media_type(content_type)
     if media_type != "application/json" and media_type not in submit.NDJSON:
         raise submit.unsupported()
-    results = await submit.batch(
-        context, client, kind, await request.body(), content_type, request.headers.get("x-device-time")
-    )
+    sent = submit.Batch(await request.body(), content_type, request.headers.get("x-device-time"))
+    results = await submit.batch(context, client, kind, sent)
     if media_type in submit.NDJSON:
         lines = b"".join(msgspec.json.encode(result) + b"\n" for result in results)
         return Response(lines, status_code=200, media_type="application/x-ndjson")
@@ -73,7 +76,7 @@ async def get_rating(request: Request[Any, Any, Any], rating_id: FromPath[UUID])
 async def current(context: Context, rating_id: UUID) -> dict[str, Any] | None:
     """Return a rating from its stream, None where there is no such rating."""
     stream = await log.read_stream(context.pool, rating_id)
-    if not stream or type(stream[0].event) not in type_of:
+    if not stream or stream[0].topic not in KINDS:
         return None
     fact = stream[0].event
     rating = aggregates.replay(stream, Rating)
@@ -82,7 +85,7 @@ async def current(context: Context, rating_id: UUID) -> dict[str, Any] | None:
     texts: dict[str, Any] = {name: written.get(reference.id) for name, reference in fact.texts.items()}
     if texts.get("ext") is not None:
         texts["ext"] = msgspec.Raw(texts["ext"].encode())
-    kind = type_of[type(fact)]
+    kind = KINDS[fact.TOPIC]
     supplement = ids.rating_id(context.install.namespace, fact.project_no, fact.service_number, 2)
     return {
         "ratingId": rating_id,
@@ -106,9 +109,7 @@ async def current(context: Context, rating_id: UUID) -> dict[str, Any] | None:
         "client": fact.client,
         "keyKind": fact.key_kind,
         "first": getattr(fact, "first", None),
-        "supplement": supplement
-        if kind == "rating" and await log.read_stream(context.pool, supplement)
-        else None,
+        "supplement": supplement if kind == "rating" and await log.read_stream(context.pool, supplement) else None,
     }
 
 

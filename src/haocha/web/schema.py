@@ -10,8 +10,7 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 import haocha
-from haocha.web.wire import RatingIn, ServiceIn
-
+from haocha.web.forms import RatingIn, ServiceIn
 
 
 class Document(OpenAPIRenderPlugin):
@@ -110,7 +109,11 @@ RESULTS = {
             "items": {
                 "type": "object",
                 "required": ["index", "status"],
-                "properties": {"index": {"type": "integer"}, "status": {"enum": [200, 201, 409, 422]}, "errors": ERRORS},
+                "properties": {
+                    "index": {"type": "integer"},
+                    "status": {"enum": [200, 201, 409, 422]},
+                    "errors": ERRORS,
+                },
             },
         }
     },
@@ -206,7 +209,7 @@ def document(app: Litestar) -> bytes:
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             if method == "post" and path in POSTS:
-                operation |= POSTS[path]
+                operation.update(POSTS[path])
                 operation["parameters"] = [*operation.get("parameters", ()), DEVICE_TIME]
             operation["responses"].pop("400", None)
             operation["responses"] |= PROBLEMS

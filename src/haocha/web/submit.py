@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-import asyncpg
 import msgspec
 from prometheus_client import Counter, Histogram
 
@@ -21,11 +20,12 @@ from haocha.store import log
 from haocha.store.db import AWAY
 from haocha.store.keys import Client
 from haocha.store.log import QueueFull, Unavailable, Verdict
-from haocha.web import intake, metrics, wire
+from haocha.web import intake, metrics, rating_intake, service_intake, wire
 from haocha.web.context import Context
+from haocha.web.forms import RatingIn, ServiceIn
 from haocha.web.intake import Ready, Refused
 from haocha.web.problems import Fault, Problem, invalid, unavailable
-from haocha.web.wire import Malformed, RatingIn, ServiceIn
+from haocha.web.wire import Clocks, Malformed
 
 LARGEST_RECORD = 64 * 1024
 LARGEST_BATCH_BODY = 8 * 1024 * 1024
@@ -44,7 +44,7 @@ class Outcome(NamedTuple):
 
 
 Record = TypeVar("Record", RatingIn, ServiceIn)
-Prepare = Callable[[Context, Client, Any, list[Fault], datetime, datetime | None], Ready | Refused]
+Prepare = Callable[[Context, Client, Any, list[Fault], Clocks], Ready | Refused]
 
 
 def sent_at(text: str | None, member: str = "X-Device-Time") -> datetime | None:
@@ -74,16 +74,11 @@ def too_large(limit: str) -> Problem:
 
 
 def read_one(
-    context: Context,
-    client: Client,
-    body: bytes | msgspec.Raw,
-    now: datetime,
-    device: datetime | None,
-    kind: "Kind",
+    context: Context, client: Client, body: bytes | msgspec.Raw, clocks: Clocks, kind: "Kind"
 ) -> Ready | Refused:
     """Decode and check one record; raises `Malformed`."""
     record, faults = wire.decode(body, kind.form)
-    return Refused(faults) if record is None else kind.prepare(context, client, record, faults, now, device)
+    return Refused(faults) if record is None else kind.prepare(context, client, record, faults, clocks)
 
 
 async def rating(context: Context, client: Client, ready: Ready, verdict: Verdict) -> Outcome:
@@ -127,16 +122,13 @@ async def service(context: Context, _client: Client, ready: Ready, verdict: Verd
         verdict = await context.batcher.append(intake.group(context, ready, version))
 
 
-def _service_members(
-    service_id: UUID, verdict: Verdict, version: int, *, duplicate: bool = False
-) -> dict[str, Any]:
+def _service_members(service_id: UUID, verdict: Verdict, version: int, *, duplicate: bool = False) -> dict[str, Any]:
     return {"serviceId": service_id, "position": verdict.position, "version": version, "duplicate": duplicate}
 
 
 def _members(
-    context: Context, rating_id: UUID, position: int | None, flags: Sequence[str], *, duplicate: bool = False
+    context: Context, rating_id: UUID, position: int, flags: Sequence[str], *, duplicate: bool = False
 ) -> dict[str, Any]:
-    assert position is not None
     return {
         "ratingId": rating_id,
         "position": position,
@@ -152,7 +144,9 @@ async def _differs(context: Context, first: log.Recorded, ready: Ready) -> list[
     identity = await context.vault.identity(context.pool, subject) if subject else {}
     before = intake.as_sent(first.event) | identity
     now = intake.as_sent(ready.fact) | ready.identity
-    names = {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)} - intake.UNDIGESTED
+    names = {
+        name for name in before.keys() | now.keys() if before.get(name) != now.get(name)
+    } - rating_intake.UNDIGESTED
     digests = {member: reference.digest for member, reference in first.event.texts.items()}
     written = {
         member: context.vault.refer(log.Text(ready.id, ready.id, body)).digest for member, body in ready.texts.items()
@@ -169,7 +163,7 @@ class Kind(NamedTuple):
     member: str
     prepare: Prepare
     settle: Callable[[Context, Client, Ready, Verdict], Coroutine[Any, Any, Outcome]]
-    count: Callable[[Any, int, float], None]
+    observe: Callable[[Any, int, float], None]
 
 
 @cache
@@ -177,21 +171,21 @@ def _meters(level: str, pf: str, status: str) -> tuple[Histogram, Counter]:
     return metrics.INGEST_SECONDS.labels(level, pf), metrics.RATINGS.labels(level, pf, status)
 
 
-def _count_rating(ready: Ready | Refused | None, status: int, seconds: float) -> None:
+def _observe_rating(ready: Ready | Refused | None, status: int, seconds: float) -> None:
     if isinstance(ready, Ready):
-        latency, answered = _meters(str(ready.fact.satisfaction), ready.fact.pf, str(status))  # type: ignore[union-attr]
+        latency, answered = _meters(str(ready.fact.satisfaction), ready.fact.pf, str(status))
         latency.observe(seconds)
         answered.inc()
     else:
         metrics.RATINGS.labels("", "", str(status)).inc()
 
 
-def _count_service(_: Ready | Refused | None, status: int, _seconds: float) -> None:
+def _observe_service(_: Ready | Refused | None, status: int, _seconds: float) -> None:
     metrics.SERVICES.labels(str(status)).inc()
 
 
-RATING = Kind(RatingIn, "ratings", intake.rating, rating, _count_rating)
-SERVICE = Kind(ServiceIn, "services", intake.service, service, _count_service)
+RATING = Kind(RatingIn, "ratings", rating_intake.prepare, rating, _observe_rating)
+SERVICE = Kind(ServiceIn, "services", service_intake.prepare, service, _observe_service)
 
 
 async def one(context: Context, client: Client, kind: Kind, body: bytes, device_time: str | None) -> Outcome:
@@ -202,15 +196,8 @@ async def one(context: Context, client: Client, kind: Kind, body: bytes, device_
     ready: Ready | Refused | None = None
     status = 500
     try:
-        ready = read_one(context, client, body, context.now(), sent_at(device_time), kind)
-        if isinstance(ready, Refused):
-            if ready.bound:
-                raise Problem(403, "key_bound", ready.faults[0].message, ready.faults)
-            raise invalid(ready.faults)
-        verdict = await context.batcher.append(intake.group(context, ready))
-        outcome = await kind.settle(context, client, ready, verdict)
-        if outcome.faults:
-            raise _refusal(outcome)
+        ready = read_one(context, client, body, Clocks(context.now(), sent_at(device_time)), kind)
+        outcome = await _put(context, client, kind, ready)
         status = outcome.status
     except Malformed:
         status = 400
@@ -222,39 +209,63 @@ async def one(context: Context, client: Client, kind: Kind, body: bytes, device_
         status = 503
         raise unavailable() from None
     finally:
-        kind.count(ready, status, time.perf_counter() - started)
+        kind.observe(ready, status, time.perf_counter() - started)
     return outcome
 
 
-def _refusal(outcome: Outcome) -> Problem:
-    first = outcome.faults[0]
-    return Problem(outcome.status, first.code, first.message, outcome.faults, **outcome.members)
+async def _put(context: Context, client: Client, kind: Kind, ready: Ready | Refused) -> Outcome:
+    """Put one record into the log; raises the problem where it is refused."""
+    if isinstance(ready, Refused):
+        if ready.bound:
+            raise Problem(403, "key_bound", ready.faults[0].message, ready.faults)
+        raise invalid(ready.faults)
+    verdict = await context.batcher.append(intake.group(context, ready))
+    outcome = await kind.settle(context, client, ready, verdict)
+    if outcome.faults:
+        first = outcome.faults[0]
+        raise Problem(outcome.status, first.code, first.message, outcome.faults, **outcome.members)
+    return outcome
 
 
-async def batch(
-    context: Context, client: Client, kind: Kind, body: bytes, content_type: str | None, device_time: str | None
-) -> list[dict[str, Any]]:
-    """Take up to 1,000 records, each by itself, and return their results in order; raises where the body cannot be read."""
-    if len(body) > LARGEST_BATCH_BODY:
+class Batch(NamedTuple):
+    """A batch as it came: its body, and the headers that matter."""
+
+    body: bytes
+    content_type: str | None
+    device_time: str | None
+
+
+def _items(kind: Kind, sent: Batch) -> tuple[Sequence[bytes | msgspec.Raw], datetime | None]:
+    """Split a batch into its records, unread, and the device's clock; raises where it cannot be read."""
+    if len(sent.body) > LARGEST_BATCH_BODY:
         raise too_large("8 MB")
-    member_time = None
-    if media_type(content_type) in NDJSON:
-        raw: Sequence[bytes | msgspec.Raw] = [line for line in body.split(b"\n") if line.strip()]
+    device = sent_at(sent.device_time)
+    if media_type(sent.content_type) in NDJSON:
+        items: Sequence[bytes | msgspec.Raw] = [line for line in sent.body.split(b"\n") if line.strip()]
     else:
-        raw, member_time = wire.items(body, kind.member)
-    if len(raw) > MOST_ITEMS:
+        items, member_time = wire.items(sent.body, kind.member)
+        device = sent_at(member_time, "sentAt") or device
+    if len(items) > MOST_ITEMS:
         raise too_large(f"每批 {MOST_ITEMS} 条")
-    device = sent_at(member_time, "sentAt") or sent_at(device_time)
-    if client.per_minute is not None and len(raw) > 1:
-        context.key_limits.check(f"key:{client.id}", client.per_minute, len(raw) - 1)
-    if context.batcher.depth + len(raw) > context.settings.queue:
+    return items, device
+
+
+async def batch(context: Context, client: Client, kind: Kind, sent: Batch) -> list[dict[str, Any]]:
+    """Take up to 1,000 records, each by itself, and return their results in order.
+
+    Raises the problem of a body that cannot be read, and `503` where not all could be put into the log.
+    """
+    items, device = _items(kind, sent)
+    if client.per_minute is not None and len(items) > 1:
+        context.key_limits.check(f"key:{client.id}", client.per_minute, len(items) - 1)
+    if context.batcher.depth + len(items) > context.settings.queue:
         raise unavailable()
-    now, started = context.now(), time.perf_counter()
+    clocks, started = Clocks(context.now(), device), time.perf_counter()
     records: list[Ready | Refused] = []
     taken: dict[int, asyncio.Future[Verdict]] = {}
     try:
-        for index, item in enumerate(raw):
-            ready = _read_item(context, client, item, now, device, kind)
+        for index, item in enumerate(items):
+            ready = _read_item(context, client, item, clocks, kind)
             records.append(ready)
             if isinstance(ready, Ready):
                 taken[index] = context.batcher.submit(intake.group(context, ready))
@@ -267,7 +278,7 @@ async def batch(
         raise unavailable() from None
     seconds = time.perf_counter() - started
     for ready, outcome in zip(records, outcomes, strict=True):
-        kind.count(ready, outcome.status, seconds)
+        kind.observe(ready, outcome.status, seconds)
     return [_result(index, outcome) for index, outcome in enumerate(outcomes)]
 
 
@@ -295,10 +306,10 @@ async def _settle(
 
 
 def _read_item(
-    context: Context, client: Client, item: bytes | msgspec.Raw, now: datetime, device: datetime | None, kind: Kind
+    context: Context, client: Client, item: bytes | msgspec.Raw, clocks: Clocks, kind: Kind
 ) -> Ready | Refused:
     try:
-        return read_one(context, client, item, now, device, kind)
+        return read_one(context, client, item, clocks, kind)
     except Malformed:
         return Refused([Fault("", "malformed", "这一条不是可读取的 JSON。")])
 
