@@ -13,7 +13,7 @@ from haocha.store.readmodels import Definition
 SQL = sql.load(Path(__file__).with_name("projector.sql"))
 SETTINGS = SQL.named("setting")
 
-LARGE = 100_000  # events folded at once where nobody waits for them
+LARGE = 250_000  # events folded at once where nobody waits for them
 NEAR = 5_000  # events that are few enough to be folded while the last step holds its locks
 PATIENCE = 600.0  # seconds for one large fold; they take one or two
 
