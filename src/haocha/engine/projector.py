@@ -7,6 +7,7 @@ that it fails on.
 """
 
 import asyncio
+import time
 from datetime import UTC, datetime
 
 import asyncpg
@@ -21,7 +22,8 @@ from haocha.store.readmodels import Definition, definitions, position, wait_for
 __all__ = ["position", "prepare", "rebuild", "run", "wait_for"]
 
 BATCH = 5_000  # events folded in one step
-PACE = 0.1  # seconds in which events gather
+PACE = 0.05  # seconds in which events gather at least; the busier, the longer: large steps cost less per event
+LONGEST_PACE = 0.4
 RETRY = 1.0  # seconds after the database was away
 LOOK = 5.0  # seconds between two looks for something to rebuild
 
@@ -76,6 +78,7 @@ class Projector:
         seen = 0
         while True:
             head = await tail.wait(seen)
+            started = time.perf_counter()
             try:
                 behind = [await self.step(definition, head) for definition in definitions().values()]
             except AWAY as error:
@@ -87,7 +90,8 @@ class Projector:
                 await asyncio.sleep(0)
             else:
                 seen = head
-                await asyncio.sleep(PACE)
+                busy = time.perf_counter() - started
+                await asyncio.sleep(min(max(PACE, 2 * busy), LONGEST_PACE))
 
     async def step(self, definition: Definition, head: int) -> bool:
         """Fold one range of a projection, at most up to `head`; return whether there is more to fold now."""

@@ -46,7 +46,8 @@ SELECT pg_advisory_unlock(hashtext('haocha ' || $1), hashtext($2))
 -- section: mark
 -- $1 schema, $2 projection. Its tables carry its name, so that they are found whatever a later version calls them.
 SELECT format('COMMENT ON TABLE %I.%I IS %L', $1::text, relname, $2::text) FROM pg_class
- WHERE relnamespace = to_regnamespace($1) AND relkind = 'r' AND obj_description(oid, 'pg_class') IS NULL
+ WHERE relnamespace = to_regnamespace($1) AND relkind = 'r' AND relowner = current_user::regrole
+   AND obj_description(oid, 'pg_class') IS NULL
 -- section: drop
 -- $1 schema, $2 projection
 SELECT format('DROP TABLE %I.%I', $1::text, relname) FROM pg_class
