@@ -12,8 +12,8 @@ import pytest
 
 from haocha.store import db, log
 from haocha.store.log import Batcher, Group, Identity, NewEvent, QueueFull, Tail, Text, Unavailable
+from tests.seals import recomputed
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STATE = msgspec.json.encode({"note": "问候 \u00e9", "n": 1.50, "list": [1, None, True], "b": 1, "aa": 2})
 SETTINGS = [
     {},
@@ -40,29 +40,6 @@ async def assert_whole(connection):
     count, least, most = await connection.fetchrow("SELECT count(*), min(position), max(position) FROM log.events")
     assert (least, most) == (1, count)
     assert await log.head(connection) == count
-
-
-async def recomputed(connection):
-    """Return each commit's stored seal and the one recomputed in Python from what the tables say."""
-    rows = await connection.fetch(
-        "SELECT position, originator_id, originator_version, topic, recorded_at, state::text AS state"
-        " FROM log.events ORDER BY position"
-    )
-    commits = await connection.fetch("SELECT upto, recorded_at, seal FROM log.commits ORDER BY upto")
-    seals = []
-    previous, done = commits[0]["seal"], 0
-    assert (commits[0]["upto"], previous) == (0, b"")
-    for commit in commits[1:]:
-        leaves = b""
-        for row in rows[done : commit["upto"]]:
-            microseconds = (row["recorded_at"] - EPOCH) // timedelta(microseconds=1)
-            fields = (row["position"], row["originator_id"], row["originator_version"], row["topic"], microseconds, row["state"])
-            leaves += hashlib.sha256("|".join(map(str, fields)).encode()).digest()
-            assert row["recorded_at"] == commit["recorded_at"]
-        previous, done = hashlib.sha256(previous + leaves).digest(), commit["upto"]
-        seals.append((commit["seal"], previous))
-    assert done == len(rows)
-    return seals
 
 
 async def test_new_stream_is_ok(pool):
