@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 from collections.abc import Iterator
 
@@ -19,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 BACKLOG = 2048
 KEEP_ALIVE = 75  # seconds; longer than reverse proxies keep theirs
+GARBAGE = 10_000  # new objects between two looks of the collector
 PATIENCE = 2  # seconds for running requests at shutdown; streams of events end then
 
 
@@ -72,12 +74,23 @@ async def serve(settings: Settings, listening: socket.socket, *, worker: bool) -
             async with open_context(instance) as context:
                 working = [group.create_task(process.work(instance))] if worker else []
                 server = Server(_config(create_app(context), settings), context.stopping)
+                _spare_the_collector()
                 await server.serve(sockets=[listening])
                 for task in working:
                     task.cancel()
                 if working:
                     await asyncio.wait(working)
             supervising.cancel()
+
+
+def _spare_the_collector() -> None:
+    """Keep the garbage collector off what is loaded for good, and let it look at the rest less often.
+
+    A request makes some hundred objects and drops them all by itself; walking them every 700 is a tenth of its cost.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE, 20, 50)
 
 
 def _config(app: object, settings: Settings) -> uvicorn.Config:
