@@ -1,6 +1,6 @@
 """The wire forms of ratings and service records; member names are the national interface's own (design §10)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -27,7 +27,7 @@ Count = Annotated[int, Meta(ge=1, le=999)]
 Sequence = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Days = Annotated[int, Meta(ge=0, le=99999)]
 
-NO_EXT = msgspec.Raw()
+NO_EXT: Final = msgspec.UNSET  # not Raw(): the schema could not write that default
 
 
 class RatingIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -60,7 +60,7 @@ class RatingIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_on
     user_page_type: Code | None = None
     cert_key: Code | None = None
     mobile: Code | None = None
-    ext: msgspec.Raw = NO_EXT
+    ext: msgspec.Raw | msgspec.UnsetType = NO_EXT
 
 
 class ServiceIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
@@ -112,4 +112,4 @@ class ServiceIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_o
     handle_user_name: Name | None = None
     handle_user_page_type: Code | None = None
     handle_user_page_code: Code | None = None
-    ext: msgspec.Raw = NO_EXT
+    ext: msgspec.Raw | msgspec.UnsetType = NO_EXT
