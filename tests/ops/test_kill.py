@@ -107,7 +107,6 @@ def aftermath(tmp_path_factory):
         for client in clients:
             client.kill()
         site.stop()
-        (folder / "said.txt").write_text((folder / "said.log").read_text())
     lines = [json.loads(line) for n in range(CLIENTS) for line in (folder / f"{n}").read_text().splitlines()]
     return data, lines
 
