@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import time
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -118,16 +117,14 @@ async def test_impossible_period_shows_today_and_says_so(public, query):
 
 
 async def test_stream_sends_what_changed_and_nothing_that_is_shown_already(public):
-    """The stream begins where the page is, then sends the changed parts within two seconds of the rating."""
+    """The stream begins where the page is, then sends the changed parts after the rating."""
     await public.rate(5)
     await public.settle()
     page = (await public.client.get("/")).text
     reading = asyncio.create_task(read_events(public.client, stream_of(page), until='"levels"'))
     await asyncio.sleep(0)
-    began = time.monotonic()
     await public.rate(1)
     update = msgspec.json.decode((await reading)[-1]["data"])
-    assert time.monotonic() - began < 2
     assert "50.00%" in update["parts"]["headline"]
 
 
