@@ -43,6 +43,8 @@ CREATE INDEX ledger_unlinked ON ledger (position) WHERE NOT linked;
 -- section: schema
 CREATE INDEX ledger_contested ON ledger (position) WHERE contested;
 -- section: schema
+CREATE INDEX ledger_excluded ON ledger (position) WHERE excluded;
+-- section: schema
 CREATE INDEX ledger_flagged ON ledger (position) WHERE flags IS NOT NULL;
 -- section: fold
 -- What came in. $1 after (exclusive), $2 upto (inclusive); so in every fold below.
