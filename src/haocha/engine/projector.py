@@ -23,7 +23,7 @@ __all__ = ["position", "prepare", "rebuild", "run", "wait_for"]
 
 BATCH = 5_000  # events folded in one step
 PACE = 0.05  # seconds in which events gather at least; the busier, the longer: large steps cost less per event
-LONGEST_PACE = 0.4
+LONGEST_PACE = 0.25
 RETRY = 1.0  # seconds after the database was away
 LOOK = 5.0  # seconds between two looks for something to rebuild
 
