@@ -29,15 +29,23 @@ START_SECONDS = 60
 @click.command()
 @click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(1, 300), help="How long to post.")
 @click.option("--connections", default=64, show_default=True, type=click.IntRange(1, 1000), help="Clients at a time.")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Make the throw-away instance in this folder: its disk is measured. [default: the folder for temporary files]",
+)
 @json_option
-def bench(seconds: float, connections: int, *, as_json: bool) -> None:
+def bench(seconds: float, connections: int, data: Path | None, *, as_json: bool) -> None:
     """Measure how many ratings a second this machine takes.
 
     Serves a throw-away instance with the fictional city on loopback (web and worker in one process, every answer after
     its fsync), posts single ratings to it, half of them with an identity, and removes it again. The benchmarks with
     their targets are the developers': `make bench` in the source tree.
     """
-    folder = Path(tempfile.mkdtemp(prefix="haocha-bench-"))
+    if data:
+        data.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="haocha-bench-", dir=data))
     try:
         measured = run(lambda: _measure(folder / "data", seconds, connections))
     finally:
