@@ -138,11 +138,12 @@ def city(today: date) -> City:
 def ratings(tag: str, places: City, now: datetime, days: int = DAYS) -> Iterator[dict[str, Any]]:
     """Yield ratings of the last `days` days without end; `tag` keeps their case numbers apart from others'."""
     chance = random.Random(tag)  # noqa: S311 (repeatable, not secret)
+    seats = list(places.seats(now.date()).items())
     number = 0
     while True:
         number += 1
-        window = chance.choice(places.windows)
-        staff = chance.choice(places.staff)
+        seat, people = chance.choice(seats)
+        window, staff = places.windows[seat], chance.choice(people)
         matter = chance.choice(places.matters)
         level = chance.choice(LEVELS)
         at = now.astimezone(SHANGHAI) - timedelta(seconds=chance.randrange(60, days * 86_400))

@@ -8,6 +8,7 @@ none, so staff are never inferred from a window, and a bare number only links wh
 from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
@@ -49,6 +50,7 @@ class Resolved(NamedTuple):
     linked: bool
 
 
+@lru_cache(4096)
 def area_prefix(code: str) -> str:
     """Return the digits that all codes within an area begin with: its empty lower levels dropped."""
     end = sum(AREA_LEVELS)

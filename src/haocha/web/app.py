@@ -111,12 +111,12 @@ class Front:
         sent = headers.get(b"x-request-id")
         if sent is None or len(sent) > LONGEST_REQUEST_ID or not sent.replace(b"-", b"").isalnum():
             sent = self._process + b"%x" % next(self._requests)
-        structlog.contextvars.bind_contextvars(request_id=sent.decode())
         return headers, sent
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve any request but a single rating's through the framework."""
         headers, request_id = self._begin(scope)
+        structlog.contextvars.bind_contextvars(request_id=request_id.decode())
         started, status = time.perf_counter(), 500
 
         async def respond(message: Message) -> None:
@@ -147,7 +147,7 @@ class Front:
             return
         except Exception as error:
             if not isinstance(error, Problem):
-                logger.exception("request_failed", route="/v1/ratings")
+                logger.exception("request_failed", route="/v1/ratings", request_id=request_id.decode())
             problem = error if isinstance(error, Problem) else _internal()
             status, answer, kind = problem.status, problem.encoded(), CONTENT_TYPE.encode()
             more = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]

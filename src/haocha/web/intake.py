@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from haocha.domain import ids
-from haocha.domain.rating import RatingContested, RatingSubmitted, TextReference
+from haocha.domain.rating import RatingContested, RatingSubmitted, RatingSupplemented, TextReference
 from haocha.domain.registry import Resolved, Sent
 from haocha.store import events
 from haocha.store.keys import Client
@@ -25,7 +25,20 @@ from haocha.web.problems import Fault
 
 NAMING = frozenset({"userName", "certKey", "certkeyGOV", "creditNum", "mobile"})
 """Members that say who the evaluator is."""
+SAID = (
+    "windowNo",
+    "staffNo",
+    "taskCode",
+    "deptCode",
+    "hallCode",
+    "areaCode",
+    "taskHandleItem",
+    "taskName",
+    "deptName",
+)
+"""What an event says of the codes and names that were sent, where the dimensions do not tell it."""
 _encoder = msgspec.json.Encoder(order="sorted")
+Rating = RatingSubmitted | RatingSupplemented | RatingContested
 
 
 class Refused(NamedTuple):
@@ -72,18 +85,36 @@ def resolve(
         client.window_no,
     )
     resolved = context.registry.resolve(sent, at)
-    pairs = (
-        ("windowNo", sent.window_no, resolved.window.rpartition("/")[2]),
-        ("staffNo", sent.staff_no, resolved.staff.rpartition("/")[2]),
-        ("taskCode", sent.task_code, resolved.matter),
-        ("deptCode", sent.dept_code, resolved.dept),
-        ("hallCode", sent.hall_code, resolved.hall),
-        ("areaCode", sent.area_code, resolved.area),
-        ("taskHandleItem", sent.task_handle_item, ""),
-        ("taskName", record.task_name or "", ""),
-        ("deptName", record.dept_name or "", ""),
+    codes = (
+        sent.window_no,
+        sent.staff_no,
+        sent.task_code,
+        sent.dept_code,
+        sent.hall_code,
+        sent.area_code,
+        sent.task_handle_item,
+        record.task_name or "",
+        record.dept_name or "",
     )
-    return resolved, {name: code for name, code, told in pairs if code != told}
+    told = told_by(resolved)
+    if codes == told:
+        return resolved, {}
+    return resolved, {name: code for name, code, known in zip(SAID, codes, told, strict=True) if code != known}
+
+
+def told_by(found: Resolved | Rating) -> tuple[str, ...]:
+    """Return the codes and names (`SAID`) that dimensions tell without more words."""
+    return (
+        found.window.rpartition("/")[2],
+        found.staff.rpartition("/")[2],
+        found.matter,
+        found.dept,
+        found.hall,
+        found.area,
+        "",
+        "",
+        "",
+    )
 
 
 def beyond_key(client: Client, resolved: Resolved) -> Fault | None:
@@ -121,16 +152,9 @@ def contest(ready: Ready, first_digest: str) -> Ready:
     return Ready(ids.contest_id(ready.id, fact.digest), contested, ready.identity, ready.texts)
 
 
-def as_sent(fact: Any) -> dict[str, Any]:
+def as_sent(fact: Rating) -> dict[str, Any]:
     """Return the members of a rating under their own names, as the client sent them; no identity, no texts."""
-    codes = {
-        "windowNo": fact.window.rpartition("/")[2],
-        "staffNo": fact.staff.rpartition("/")[2],
-        "taskCode": fact.matter,
-        "deptCode": fact.dept,
-        "hallCode": fact.hall,
-        "areaCode": fact.area,
-    } | fact.said
+    codes = dict(zip(SAID, told_by(fact), strict=True)) | fact.said
     members = {
         "projectNo": fact.project_no,
         "serviceNumber": fact.service_number,

@@ -1,7 +1,7 @@
 """What a rating must be, and what is made of it: all faults, flags, the day it counts to, its digest."""
 
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -33,10 +33,12 @@ class Checked(NamedTuple):
 
 def check(client: Client, record: RatingIn, faults: list[Fault]) -> Checked | None:
     """Check what depends on more than one member; None where `faults` (those of the form, added to) say no."""
-    (assess_time, service_time), unread = wire.times(record, "assessTime", "serviceTime")
-    intake.add(faults, *unread)
+    assess_time = wire.moment(record.assess_time) if record.assess_time else None
+    service_time = wire.moment(record.service_time) if record.service_time else None
     if assess_time is None:
-        intake.add(faults, wire.missing("assessTime"))
+        intake.add(faults, wire.fault("assessTime", "form") if record.assess_time else wire.missing("assessTime"))
+    if service_time is None and record.service_time:
+        intake.add(faults, wire.fault("serviceTime", "form"))
     flags: list[str] = []
     number = _number(client, record, faults, flags)
     indicators = _indicators(record.eval_detail)
@@ -165,40 +167,40 @@ def prepare(
     if ext := wire.ext(record):
         texts["ext"] = ext
     service_number, assess_number = record.service_number or 1, record.assess_number or 1
-    members: dict[str, Any] = {
-        "project_no": number,
-        "service_number": service_number,
-        "assess_number": assess_number,
-        "satisfaction": record.satisfaction,
-        "pf": record.pf,
-        "eval_detail": indicators,
-        "assess_time": assess_time,
-        "service_time": service_time,
-        "received_at": clocks.received,
-        "day": day,
-        "flags": tuple(flags),
-        "window": resolved.window,
-        "staff": resolved.staff,
-        "matter": resolved.matter,
-        "dept": resolved.dept,
-        "hall": resolved.hall,
-        "area": resolved.area,
-        "linked": resolved.linked,
-        "registry_position": context.registry.position,
-        "said": said,
-        "client": client.name,
-        "key_kind": client.kind,
-        "device_no": record.device_no or "",
-        "device_seq": record.device_seq,
-        "sent_at": clocks.sent,
-        "is_anonymity": record.is_anonymity or "",
-        "named": record.is_anonymity != "1" and not NAMING.isdisjoint(identity),
-        "user_prop": record.user_prop or "",
-        "digest": digest(context.digest_key, record, number, indicators),
-    }
     namespace = context.install.namespace
+    fact = RatingSubmitted(
+        project_no=number,
+        service_number=service_number,
+        assess_number=assess_number,
+        satisfaction=record.satisfaction,
+        pf=record.pf,
+        eval_detail=indicators,
+        assess_time=assess_time,
+        service_time=service_time,
+        received_at=clocks.received,
+        day=day,
+        flags=tuple(flags),
+        window=resolved.window,
+        staff=resolved.staff,
+        matter=resolved.matter,
+        dept=resolved.dept,
+        hall=resolved.hall,
+        area=resolved.area,
+        linked=resolved.linked,
+        registry_position=context.registry.position,
+        said=said,
+        client=client.name,
+        key_kind=client.kind,
+        device_no=record.device_no or "",
+        device_seq=record.device_seq,
+        sent_at=clocks.sent,
+        is_anonymity=record.is_anonymity or "",
+        named=record.is_anonymity != "1" and not NAMING.isdisjoint(identity),
+        user_prop=record.user_prop or "",
+        digest=digest(context.digest_key, record, number, indicators),
+    )
     first = ids.rating_id(namespace, number, service_number)
     if assess_number == 1:
-        return Ready(first, RatingSubmitted(**members), identity, texts)
-    supplement = ids.rating_id(namespace, number, service_number, assess_number)
-    return Ready(supplement, RatingSupplemented(**members, first=first), identity, texts)
+        return Ready(first, fact, identity, texts)
+    supplement = RatingSupplemented(**msgspec.structs.asdict(fact), first=first)
+    return Ready(ids.rating_id(namespace, number, service_number, assess_number), supplement, identity, texts)

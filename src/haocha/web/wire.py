@@ -19,9 +19,9 @@ from haocha.web.forms import NO_EXT, RatingIn, ServiceIn
 from haocha.web.problems import Fault, Problem
 
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
+LOCAL = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 TIME = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?:[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?)([Zz]|[+-][0-9]{2}:[0-9]{2})| ([0-9]{2}:[0-9]{2}:[0-9]{2}))"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 EARLIEST, LATEST = 1, 9999  # years
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f]")
@@ -71,6 +71,12 @@ def _fields(struct: type) -> dict[str, msgspec.structs.FieldInfo]:
     return {field.encode_name: field for field in msgspec.structs.fields(struct)}
 
 
+class _Ext(msgspec.Struct):
+    """What is not looked into."""
+
+    ext: msgspec.Raw | msgspec.UnsetType = NO_EXT
+
+
 class Malformed(Exception):
     """The body is not JSON."""
 
@@ -83,7 +89,11 @@ def decode(body: bytes | msgspec.Raw, struct: type[In]) -> tuple[In | None, list
     try:
         record = _decoder(struct).decode(body)
     except msgspec.ValidationError:
-        return _picked(_json(body), struct)
+        picked, faults = _picked(_json(body), struct)
+        if picked is None or faults:
+            return picked, faults
+        record = picked
+        record.ext = msgspec.json.decode(body, type=_Ext).ext
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Malformed from error
     faults = list(_text_faults(record)) if b"\\" in bytes(body) or record.ext is not NO_EXT else []
@@ -95,6 +105,7 @@ def _picked(value: Any, struct: type[In]) -> tuple[In | None, list[Fault]]:
     if not isinstance(value, dict):
         return None, [Fault("", "type", "应为一个 JSON 对象。")]
     fields = _fields(struct)
+    value = {name: _whole(member) for name, member in value.items()}
     faults = list(_faults(value, fields))
     wrong = {found.pointer.split("/")[1] for found in faults}
     members = {
@@ -104,6 +115,11 @@ def _picked(value: Any, struct: type[In]) -> tuple[In | None, list[Fault]]:
     }
     required = {field.name: None for field in fields.values() if field.required}
     return struct(**(required | members)), faults
+
+
+def _whole(member: Any) -> Any:
+    """Return 2 for 2.0: to JSON they are the same number."""
+    return int(member) if isinstance(member, float) and member.is_integer() else member
 
 
 def _json(body: bytes | msgspec.Raw) -> Any:
@@ -239,15 +255,13 @@ def ext(record: RatingIn | ServiceIn) -> str:
 
 def moment(text: str) -> datetime | None:
     """Read a time: RFC 3339, or `yyyy-MM-dd HH:mm:ss` in Asia/Shanghai; None where it is neither."""
-    match = TIME.fullmatch(text)
-    if match is None:
-        return None
-    day, clock, offset, local = match.groups()
     try:
-        if local:
-            read = datetime.fromisoformat(f"{day}T{local}").replace(tzinfo=SHANGHAI)
+        if LOCAL.fullmatch(text):
+            read = datetime.fromisoformat(text).replace(tzinfo=SHANGHAI)
+        elif TIME.fullmatch(text):
+            read = datetime.fromisoformat(text.upper())
         else:
-            read = datetime.fromisoformat(f"{day}T{clock}{offset.upper().replace('Z', '+00:00')}")
+            return None
         if not EARLIEST < read.year < LATEST:  # at the edge of the calendar nothing can be reckoned with
             return None
     except ValueError:
