@@ -5,10 +5,10 @@ Position in the log (at least 7 characters of Crockford base32), 60 bits of HMAC
 in groups of four: `0000-0G3A-…`.
 """
 
-import hashlib
-import hmac
 from typing import NamedTuple
 from uuid import UUID
+
+from haocha.domain import keyed
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES = {letter: value for value, letter in enumerate(ALPHABET)} | {"O": 0, "I": 1, "L": 1}
@@ -48,7 +48,7 @@ def _check(body: str) -> str:
 
 def tag(key: bytes, rating_id: UUID) -> str:
     """Return the 60 bits that prove a receipt."""
-    bits = int.from_bytes(hmac.digest(key, rating_id.bytes, hashlib.sha256)[:8]) >> 4
+    bits = int.from_bytes(keyed.digest(key, rating_id.bytes)[:8]) >> 4
     return _letters(bits, TAG_LETTERS)
 
 

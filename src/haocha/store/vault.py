@@ -1,7 +1,5 @@
 """The vault: identities as AES-256-GCM rows, found by person through a keyed blind index; free texts beside them."""
 
-import hashlib
-import hmac
 import os
 import unicodedata
 from uuid import UUID
@@ -10,6 +8,7 @@ import asyncpg
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from haocha.domain import keyed
 from haocha.domain.rating import TextReference
 from haocha.settings import Keys
 from haocha.store.log import Identity, Text
@@ -41,7 +40,7 @@ class Vault:
         for member in PERSON_MEMBERS:
             if value := identity.get(member):
                 plain = "".join(unicodedata.normalize("NFKC", value).split()).upper()
-                return hmac.digest(self._person, plain.encode(), hashlib.sha256)[:16]
+                return keyed.digest(self._person, plain.encode())[:16]
         return None
 
     def open(self, subject: UUID, sealed: bytes, number: int) -> dict[str, str]:
@@ -54,7 +53,7 @@ class Vault:
 
     def refer(self, text: Text) -> TextReference:
         """Return what the event says of `text`."""
-        tag = hmac.digest(self._text, text.body.encode(), hashlib.sha256)
+        tag = keyed.digest(self._text, text.body.encode())
         return TextReference(text.id, len(text.body), tag[:16].hex())
 
     async def identity(self, connection: asyncpg.Connection | asyncpg.Pool, subject: UUID) -> dict[str, str]:

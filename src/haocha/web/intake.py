@@ -5,15 +5,13 @@ design §4, §5, §9: refuse only what the sender can mend and the log cannot ho
 hide and exclude nothing.
 """
 
-import hashlib
-import hmac
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 
-from haocha.domain import ids
+from haocha.domain import ids, keyed
 from haocha.domain.rating import RatingContested, RatingSubmitted, RatingSupplemented, TextReference
 from haocha.domain.registry import Resolved, Sent
 from haocha.store import events
@@ -59,7 +57,7 @@ class Ready(NamedTuple):
 
 def digest(key: bytes, content: Any) -> str:
     """Return the keyed digest of `content`, members sorted."""
-    return hmac.digest(key, _encoder.encode(content), hashlib.sha256).hex()
+    return keyed.digest(key, _encoder.encode(content)).hex()
 
 
 def add(faults: list[Fault], *found: Fault) -> None:
