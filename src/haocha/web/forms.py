@@ -5,22 +5,25 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-_no_control = {"pattern": r"^[^\u0000-\u0008\u000b-\u001f]*$"}
-_time_schema = {
-    "anyOf": [
-        {"type": "string", "format": "date-time"},
-        {"type": "string", "maxLength": 0},
-        {
-            "type": "string",
-            "pattern": "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$",
-        },
-    ],
-    "examples": ["2026-11-20 09:41:07", "2026-11-20T09:41:07+08:00"],
-}
+NO_CONTROL = r"^[^\u0000-\u0008\u000b-\u001f]*$"
+_no_control = {"pattern": NO_CONTROL}
+VISIBLE = r"^[^\u0000-\u0008\u000b-\u001f]*[^\s\u0000-\u001f][^\u0000-\u0008\u000b-\u001f]*$"
+"""More than spaces, without control characters."""
+_codes = {"pattern": r"^[^,\u0000-\u0008\u000b-\u001f]{0,50}(,[^,\u0000-\u0008\u000b-\u001f]{0,50})*$"}
+MOMENT = [
+    {"type": "string", "format": "date-time"},
+    {
+        "type": "string",
+        "pattern": "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$",
+    },
+]
+TIME = {"anyOf": MOMENT, "examples": ["2026-11-20 09:41:07", "2026-11-20T09:41:07+08:00"]}
+TIME_OR_NONE = TIME | {"anyOf": [*MOMENT, {"type": "string", "maxLength": 0}]}
 Code = Annotated[str, Meta(max_length=50, extra_json_schema=_no_control)]
 LongCode = Annotated[str, Meta(extra_json_schema=_no_control)]
 Name = Annotated[str, Meta(max_length=200, extra_json_schema=_no_control)]
-Time = Annotated[str, Meta(extra_json_schema=_time_schema)]
+Time = Annotated[str, Meta(extra_json_schema=TIME)]
+OptionalTime = Annotated[str, Meta(extra_json_schema=TIME_OR_NONE)]
 Area = Annotated[str, Meta(max_length=12, pattern="^([0-9]{12})?$", extra_json_schema={"examples": ["370102000000"]})]
 Writing = Annotated[str, Meta(max_length=500, extra_json_schema=_no_control)]
 Count = Annotated[int, Meta(ge=1, le=999)]
@@ -40,8 +43,8 @@ class RatingIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_on
     satisfaction: Annotated[int, Meta(ge=1, le=5)]
     pf: Literal["1", "2", "3", "4", "5", "6", "7"]
     assess_time: Time
-    service_time: Time | None = None
-    eval_detail: list[Code] | Annotated[str, Meta(max_length=2000, extra_json_schema=_no_control)] | None = None
+    service_time: OptionalTime | None = None
+    eval_detail: list[Code] | Annotated[str, Meta(max_length=2000, extra_json_schema=_codes)] | None = None
     writing_evaluation: Writing | None = None
     task_code: LongCode | None = None
     task_handle_item: LongCode | None = None
@@ -66,7 +69,7 @@ class RatingIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_on
 class ServiceIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """A service record (办件服务) as a client sends it; what a province requires beyond this, its sync shows."""
 
-    project_no: Annotated[str, Meta(min_length=1, extra_json_schema={"pattern": "^[!-~]+$", "maxLength": 50})]
+    project_no: Annotated[str, Meta(min_length=1, extra_json_schema={"pattern": VISIBLE, "maxLength": 50})]
     service_number: Count | None = None
     service_time: Time
     area_code: Area | None = None
@@ -92,8 +95,8 @@ class ServiceIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_o
     project_type: Code | None = None
     pro_manager: Name | None = None
     service_name: Name | None = None
-    accept_date: Time | None = None
-    result_date: Time | None = None
+    accept_date: OptionalTime | None = None
+    result_date: OptionalTime | None = None
     promise_day: Days | None = None
     promise_type: Code | None = None
     anticipate_day: Days | None = None

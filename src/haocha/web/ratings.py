@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, Response, get, post, route
 from litestar.params import FromPath
 
 from haocha.domain import ids, receipt
@@ -55,6 +55,12 @@ async def post_rating(request: Request[Any, Any, Any]) -> Response[bytes]:
         request.app.state.context, request.headers, await request.body(), submit.RATING, "ratings:write"
     )
     return Response(body, status_code=status, media_type="application/json")
+
+
+@route("/v1/ratings", http_method="OPTIONS", include_in_schema=False, sync_to_thread=False)
+def options() -> Response[None]:
+    """Say what can be asked: of two handlers of one path the framework's own answer names the first."""
+    return Response(None, status_code=204, headers={"Allow": "GET, OPTIONS, POST"})
 
 
 @post("/v1/ratings/batch", status_code=200, tags=["ratings"], operation_id="postRatings")
@@ -113,4 +119,4 @@ async def current(context: Context, rating_id: UUID) -> dict[str, Any] | None:
     }
 
 
-routes = [post_rating, post_ratings, get_rating]
+routes = [options, post_rating, post_ratings, get_rating]

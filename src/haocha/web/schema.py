@@ -1,7 +1,7 @@
 """`/schema`: the OpenAPI document, with the bodies that are decoded here rather than by the framework."""
 
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from litestar import Litestar, MediaType, Request
@@ -10,7 +10,10 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 import haocha
-from haocha.web.forms import RatingIn, ServiceIn
+from haocha.web.answers import GETS, maybe
+from haocha.web.forms import MOMENT, NO_CONTROL, TIME, TIME_OR_NONE, VISIBLE, RatingIn, ServiceIn
+from haocha.web.parameters import LONGEST_KEY
+from haocha.web.scores import ALWAYS, FILTERS, Kind
 
 
 class Document(OpenAPIRenderPlugin):
@@ -123,7 +126,7 @@ DEVICE_TIME = {
     "in": "header",
     "required": False,
     "description": "设备发送时的时钟，用于校正 assessTime",
-    "schema": {"type": "string"},
+    "schema": TIME_OR_NONE,
     "example": "2026-11-20T09:45:00+08:00",
 }
 
@@ -169,12 +172,13 @@ def _post(form: str, answer: str, example: dict[str, Any]) -> dict[str, Any]:
 
 
 def _post_many(form: str, member: str, example: dict[str, Any]) -> dict[str, Any]:
-    items = {"type": "array", "maxItems": 1000, "items": {"$ref": REFERENCE.format(name=form)}}
+    item = {"description": "不符合此格式的记录逐条答复 422", "anyOf": [{"$ref": REFERENCE.format(name=form)}, {}]}
+    items = {"type": "array", "description": "不超过 1000 条（413）", "items": item}
     body = {
         "type": "object",
         "required": [member],
         "additionalProperties": False,
-        "properties": {member: items, "sentAt": {"type": ["string", "null"], "format": "date-time"}},
+        "properties": {member: items, "sentAt": maybe(TIME_OR_NONE)},
     }
     return {
         "requestBody": {
@@ -191,7 +195,53 @@ POSTS = {
     "/v1/services": _post("ServiceIn", "ServiceAnswer", SERVICE),
     "/v1/services/batch": _post_many("ServiceIn", "services", SERVICE),
 }
+EXT = {
+    "anyOf": [
+        {"type": ["null", "boolean", "number"]},
+        {"type": "string", "pattern": NO_CONTROL},
+        {"type": "array", "items": {"$ref": "#/components/schemas/Ext"}},
+        {
+            "type": "object",
+            "propertyNames": {"pattern": NO_CONTROL},
+            "additionalProperties": {"$ref": "#/components/schemas/Ext"},
+        },
+    ]
+}
+KEY = {"type": "string", "maxLength": LONGEST_KEY, "pattern": r"^[^\u0000-\u001f\u007f]*$"}
+KEYS = frozenset({"window", "staff", "hall", "dept", "unit", "projectNo", "flag"})
+POSITION = {"type": "string", "pattern": "^[0-9]{1,18}$"}
+EMPTY = {"type": "string", "maxLength": 0}
 PUBLIC = ("/healthz", "/readyz", "/v1/receipts", "/v1/log")
+
+
+def _part_scores(paths: dict[str, Any]) -> None:
+    """Write the scores of each kind as a path of its own: they do not take the same parameters."""
+    [template] = [path for path in paths if path.startswith("/v1/scores/{")]
+    get = paths.pop(template)["get"]
+    for kind in get_args(Kind):
+        known = {*ALWAYS, *FILTERS.get(kind, ())}
+        paths[f"/v1/scores/{kind}"] = {
+            "get": get
+            | {
+                "operationId": f"getScores-{kind}",
+                "parameters": [parameter | {} for parameter in get["parameters"] if parameter["name"] in known],
+                "responses": dict(get["responses"]),
+            }
+        }
+
+
+def _tell(parameter: dict[str, Any], operation: str) -> None:
+    """Say what is true of every list: a parameter without a value was not given, and a key is any text."""
+    if parameter["name"] == "at":
+        parameter["schema"] = TIME
+    elif parameter["in"] != "query" or operation.startswith("listRegistry"):
+        return
+    elif parameter["name"] == "asOf":
+        parameter["schema"] = {"anyOf": [parameter["schema"], *MOMENT, POSITION, EMPTY]}
+    elif parameter["name"] in KEYS:
+        parameter["schema"] = KEY
+    else:
+        parameter["schema"] = {"anyOf": [parameter["schema"], EMPTY]}
 
 
 @cache
@@ -200,17 +250,24 @@ def document(app: Litestar) -> bytes:
     schema = app.openapi_schema.to_schema()
     _, forms = msgspec.json.schema_components([RatingIn, ServiceIn], ref_template=REFERENCE)
     forms["RatingIn"]["anyOf"] = [
-        {"required": ["projectNo"], "properties": {"projectNo": {"pattern": "^[!-~]+$"}}},
-        {"required": ["sourceId"], "properties": {"sourceId": {"pattern": "^[!-~]+$"}}},
+        {"required": [member], "properties": {member: {"type": "string", "pattern": VISIBLE, "maxLength": 50}}}
+        for member in ("projectNo", "sourceId")
     ]
+    for form in ("RatingIn", "ServiceIn"):
+        forms[form]["properties"]["ext"] = {"description": "其他内容：不超过 4 kB、不深于 8 层", "$ref": "#/components/schemas/Ext"}
     schema.setdefault("components", {}).setdefault("schemas", {}).update(
-        forms | {"Problem": PROBLEM, "RatingAnswer": RATING_ANSWER, "ServiceAnswer": SERVICE_ANSWER}
+        forms | {"Problem": PROBLEM, "RatingAnswer": RATING_ANSWER, "ServiceAnswer": SERVICE_ANSWER, "Ext": EXT}
     )
+    _part_scores(schema["paths"])
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             if method == "post" and path in POSTS:
                 operation.update(POSTS[path])
                 operation["parameters"] = [*operation.get("parameters", ()), DEVICE_TIME]
+            for parameter in operation.get("parameters", ()):
+                _tell(parameter, operation["operationId"])
+            if (answer := GETS.get(operation["operationId"].partition("-")[0])) is not None:
+                operation["responses"]["200"]["content"] = _json(answer)
             operation["responses"].pop("400", None)
             operation["responses"] |= PROBLEMS
             if not path.startswith(PUBLIC):

@@ -1,0 +1,163 @@
+"""What the GET routes answer, as JSON schemas: their bodies are encoded by hand, so the framework cannot tell."""
+
+from typing import Any
+
+from haocha.domain.codes import CHANNELS
+
+TEXT = {"type": "string"}
+TRUTH = {"type": "boolean"}
+WHOLE = {"type": "integer"}
+NUMBER = {"type": "number"}
+UUID = {"type": "string", "format": "uuid"}
+DAY = {"type": "string", "format": "date"}
+MOMENT = {"type": "string", "format": "date-time"}
+LEVEL = {"type": "integer", "minimum": 1, "maximum": 5}
+RATE = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+FLAGS = {"type": "array", "items": {"enum": ["reasonMissing", "unknownIndicator", "clock", "noCase"]}}
+RECEIPT = {"type": "string", "examples": ["0000-02V8-Q7NK-1R5D-3JZX"]}
+
+
+def some(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an array."""
+    return {"type": "array", "items": schema}
+
+
+def maybe(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema that also allows null."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def members(required: dict[str, Any], optional: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the schema of an object; it may get more members in a later version."""
+    return {"type": "object", "required": list(required), "properties": required | (optional or {})}
+
+
+def page(item: dict[str, Any], more: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the schema of a list as everywhere: position, items, nextCursor."""
+    return members({"position": WHOLE, "items": some(item), "nextCursor": maybe(TEXT)} | (more or {}))
+
+
+_CODES = dict.fromkeys(("areaCode", "deptCode", "hallCode", "windowNo", "staffNo", "taskCode"), TEXT)
+_RATED = {
+    "projectNo": TEXT,
+    "serviceNumber": WHOLE,
+    "assessNumber": {"enum": [1, 2]},
+    "satisfaction": LEVEL,
+    "pf": {"enum": sorted(CHANNELS)},
+    "evalDetail": some(TEXT),
+    "day": DAY,
+    "flags": FLAGS,
+    "linked": TRUTH,
+    "excluded": TRUTH,
+}
+_PERSONAL = dict.fromkeys(("userName", "userPageType", "certKey", "mobile"), TEXT)
+RATING = members(
+    _RATED
+    | {
+        "ratingId": UUID,
+        "kind": {"enum": ["rating", "supplement", "contest"]},
+        "position": WHOLE,
+        "receipt": RECEIPT,
+        "assessTime": MOMENT,
+        "receivedAt": MOMENT,
+        "recordedAt": MOMENT,
+        "sentAt": maybe(MOMENT),
+        "findings": some(TEXT),
+        "bad": TRUTH,
+        "named": TRUTH,
+        "client": TEXT,
+        "keyKind": TEXT,
+        "dimensions": members(dict.fromkeys(("window", "staff", "matter", "dept", "hall", "area"), TEXT)),
+        "first": maybe(UUID),
+        "supplement": maybe(UUID),
+    },
+    _CODES | _PERSONAL | {"serviceTime": MOMENT, "writingEvaluation": maybe(TEXT), "ext": {}},
+)
+RATINGS = page(
+    members(
+        _RATED | _CODES | {"flags": some(TEXT), "ratingId": UUID, "position": WHOLE, "receivedAt": MOMENT, "contested": TRUTH},
+        {"assessTime": MOMENT, "first": maybe(UUID)},
+    )
+)
+SCORES = page(
+    members(
+        {
+            "key": TEXT,
+            "name": maybe(TEXT),
+            "counts": members({str(level): WHOLE for level in range(1, 6)}),
+            "ratings": WHOLE,
+            "excluded": WHOLE,
+            "supplements": WHOLE,
+            "contested": WHOLE,
+            "positiveRate": RATE,
+            "negativeRate": RATE,
+            "averageScore": {"type": ["number", "null"]},
+            "weightsVersion": TEXT,
+            "interval": maybe({"type": "array", "items": NUMBER, "minItems": 2, "maxItems": 2}),
+            "rankable": TRUTH,
+            "participationRate": RATE,
+            "services": {"type": ["integer", "null"]},
+            "unmatched": {"type": ["integer", "null"]},
+        }
+    ),
+    {"asOf": maybe(TEXT), "from": maybe(DAY), "to": maybe(DAY), "weightsVersion": TEXT, "rankMinimum": WHOLE},
+)
+_TICKET = {
+    "ticketId": UUID,
+    "position": WHOLE,
+    "number": TEXT,
+    "source": TEXT,
+    "sourceId": TEXT,
+    "caseId": maybe(UUID),
+    "unit": TEXT,
+    "status": TEXT,
+    "openedAt": MOMENT,
+    "dues": {"type": "object"},
+    "provisional": some(TEXT),
+}
+TICKETS = page(members(_TICKET | {"outcome": maybe(TEXT), "satisfaction": maybe(LEVEL), "joined": WHOLE}))
+TICKET = members(_TICKET | {"version": WHOLE, "snapshot": {"type": "object"}, "events": some({"type": "object"})})
+FOUND = members(
+    {
+        "receipt": RECEIPT,
+        "position": WHOLE,
+        "recordedAt": MOMENT,
+        "matter": maybe(TEXT),
+        "satisfaction": LEVEL,
+        "level": TEXT,
+        "day": DAY,
+        "state": {"enum": ["counted", "excluded", "supplement", "contested"]},
+        "seal": TEXT,
+        "sealedUpto": WHOLE,
+        "ticket": maybe(TEXT),
+    }
+)
+LOG = members({"position": WHOLE, "recordedAt": MOMENT, "seal": TEXT})
+READINESS = members(
+    {"status": {"enum": ["ready", "unavailable"]}},
+    {
+        "reason": TEXT,
+        "position": WHOLE,
+        "queue": WHOLE,
+        "projections": {"type": "object"},
+        "handlers": {"type": "object"},
+        "parked": {"type": "object"},
+        "backupAge": {"type": ["integer", "null"]},
+    },
+)
+ENTRIES = page(members({"key": TEXT, "validFrom": MOMENT}, {"name": TEXT}))
+ENTRY = members({"position": WHOLE, "kind": TEXT, "key": TEXT, "history": some({"type": "object"})})
+
+GETS = {
+    "listRatings": RATINGS,
+    "getRating": RATING,
+    "listTickets": TICKETS,
+    "getTicket": TICKET,
+    "getReceipt": FOUND,
+    "getLog": LOG,
+    "getReadiness": READINESS,
+    "listRegistry": ENTRIES,
+    "getRegistryEntry": ENTRY,
+    "getScores": SCORES,
+}
+"""By operation."""
