@@ -21,7 +21,7 @@ from haocha.store.vault import Vault
 from haocha.web import metrics
 from haocha.web.limits import Limiter
 
-PUBLIC_PER_MINUTE = 60
+PUBLIC_PER_MINUTE = 600  # of one address: a hall full of people may stand behind it
 LOGINS_PER_MINUTE = 10
 
 
