@@ -14,6 +14,7 @@ from haocha.settings import Keys
 from haocha.store.log import Identity, Text
 
 NONCE_BYTES = 12
+LONG_NUMBER = 11  # characters of which seven may be shown: 138****1234
 PERSON_MEMBERS = ("certKey", "certkeyGOV", "creditNum", "mobile")
 """A person is who holds the certificate, else the phone."""
 
@@ -74,6 +75,6 @@ def masked(member: str, value: str) -> str:
     """Return an identity member as people other than its owner may see it."""
     if member == "userName":
         return value[:1] + "*" * (len(value) - 1)
-    if len(value) > 7:  # noqa: PLR2004 (first three and last four of a number)
+    if len(value) >= LONG_NUMBER:
         return value[:3] + "*" * (len(value) - 7) + value[-4:]
     return "*" * len(value)
