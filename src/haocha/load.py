@@ -20,6 +20,7 @@ from haocha.web.wire import SHANGHAI
 Answer = Callable[[int, bytes], None]
 
 DAYS = 30
+ONLINE = 3  # of ten
 INDICATORS = {5: "510", 4: "413", 3: "314", 2: "213", 1: "115"}
 LEVELS = [5] * 80 + [4] * 12 + [3] * 6 + [2, 1]
 
@@ -136,33 +137,42 @@ def city(today: date) -> City:
 
 
 def ratings(tag: str, places: City, now: datetime, days: int = DAYS) -> Iterator[dict[str, Any]]:
-    """Yield ratings of the last `days` days without end; `tag` keeps their case numbers apart from others'."""
+    """Yield ratings of the last `days` days without end; `tag` keeps their case numbers apart from others'.
+
+    Seven in ten come from windows, by who sits there and for what is handled there; the others from the web and phones.
+    """
     chance = random.Random(tag)  # noqa: S311 (repeatable, not secret)
     seats = list(places.seats(now.date()).items())
     number = 0
     while True:
         number += 1
-        seat, people = chance.choice(seats)
-        window, staff = places.windows[seat], chance.choice(people)
-        matter = chance.choice(places.matters)
         level = chance.choice(LEVELS)
         at = now.astimezone(SHANGHAI) - timedelta(seconds=chance.randrange(60, days * 86_400))
         body: dict[str, Any] = {
             "projectNo": f"{tag}{number:08d}",
             "satisfaction": level,
-            "pf": chance.choice("4441235"),
             "assessTime": f"{at:%Y-%m-%d %H:%M:%S}",
             "evalDetail": [INDICATORS[level]],
-            "taskCode": matter.code,
-            "areaCode": window.area,
-            "deptCode": staff.dept,
-            "hallCode": window.hall,
-            "windowNo": window.number,
-            "staffNo": staff.number,
-            "deviceNo": window.device,
-            "deviceSeq": number,
             "isAnonymity": "2",
         }
+        if number % 10 < ONLINE:
+            matter = chance.choice(places.matters)
+            body |= {"pf": chance.choice("12"), "taskCode": matter.code, "deptCode": matter.dept}
+        else:
+            seat, people = chance.choice(seats)
+            window, staff = places.windows[seat], chance.choice(people)
+            own = [matter for matter in places.matters if matter.dept == window.dept] or places.matters[seat % 8 :: 8]
+            body |= {
+                "pf": chance.choice("444435"),
+                "taskCode": chance.choice(own).code,
+                "areaCode": window.area,
+                "deptCode": staff.dept,
+                "hallCode": window.hall,
+                "windowNo": window.number,
+                "staffNo": staff.number,
+                "deviceNo": window.device,
+                "deviceSeq": number,
+            }
         if number % 2:
             body |= {
                 "userName": "虚构人",
