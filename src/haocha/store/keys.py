@@ -19,7 +19,6 @@ SCOPES = (
     "ratings:write",
     "ratings:read",
     "services:write",
-    "services:read",
     "scores:read",
     "tickets:read",
     "registry:read",
