@@ -348,3 +348,26 @@ async def test_request_id_is_the_callers_or_ours(site):
         answer = await site.client.get("/v1/log", headers={"X-Request-Id": asked})
         assert (len(asked) <= app.LONGEST_REQUEST_ID) == (answer.headers["x-request-id"] == asked)
     assert f"at most {app.LONGEST_REQUEST_ID})" in GUIDE
+
+
+@pytest.mark.parametrize(
+    ("also", "status", "told"),
+    [
+        ({"sentAt": "yesterday"}, 422, {("/sentAt", "form")}),
+        ({"sendAt": "2025-03-03 09:00:00"}, 422, {("/sendAt", "unknown_field")}),
+        ({"ratings": [{}] * (submit.MOST_ITEMS + 1)}, 413, {("", "too_large")}),
+    ],
+    ids=["no time", "another member", "too many"],
+)
+async def test_batch_as_a_whole_is_refused_as_the_guide_says(site, also, status, told):
+    """What is not an item's own fault takes nothing."""
+    before = await site.count()
+    answer = await site.client.post("/v1/ratings/batch", json={"ratings": [rating()]} | also, headers=await site.key())
+    assert (status, told) == (answer.status_code, faults(answer))
+    assert before == await site.count()
+
+
+async def test_bar_is_no_separator(site):
+    """Codes of some pads' kit are one unknown code: taken and flagged."""
+    answer = await site.rate(await site.key("pad"), satisfaction=2, evalDetail="213|209")
+    assert (answer.status_code, answer.json()["flags"]) == (201, ["unknownIndicator"])
