@@ -7,18 +7,24 @@ from haocha.domain import codes
 
 def test_levels_run_from_five_to_one():
     """5 非常满意 … 1 非常不满意; the lowest two are 差评."""
-    assert codes.LEVELS == {5: "非常满意", 4: "满意", 3: "基本满意", 2: "不满意", 1: "非常不满意"}
-    assert codes.BAD_LEVELS == {1, 2}
+    assert [codes.LEVELS[level] for level in (5, 4, 3, 2, 1)] == [
+        "非常满意",
+        "满意",
+        "基本满意",
+        "不满意",
+        "非常不满意",
+    ]
+    assert {1, 2} == codes.BAD_LEVELS
 
 
 def test_channels():
-    """pf "1" to "7"."""
+    """Channels `pf` are "1" to "7"."""
     assert sorted(codes.CHANNELS) == ["1", "2", "3", "4", "5", "6", "7"]
 
 
 def test_current_indicators_are_eight_of_each_level():
     """The list in use since 2020-08."""
-    assert Counter(codes.INDICATORS[code][0] for code in codes.CURRENT_INDICATORS) == {level: 8 for level in range(1, 6)}
+    assert Counter(codes.INDICATORS[code][0] for code in codes.CURRENT_INDICATORS) == dict.fromkeys(range(1, 6), 8)
     assert codes.INDICATORS["213"] == (2, "窗口人员业务不熟练")
 
 

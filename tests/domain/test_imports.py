@@ -38,7 +38,9 @@ def test_imports(source):
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 def test_no_clock_and_no_chance(source):
     """Time and ids are arguments."""
-    calls = [node.func for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    calls = [
+        node.func for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
+    ]
     names = {func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "") for func in calls}
     assert names.isdisjoint(CLOCKS)
 

@@ -56,7 +56,9 @@ def test_reads_what_people_write(code):
     assert receipt.read(code.replace("0", "O").replace("1", "l")) == expected
 
 
-@pytest.mark.parametrize("text", ["", "0", "-", "0000-0000-0000-000", "U" * 20, "你好", "0" * 33, "0" * 10_000, "\x00" * 20])
+@pytest.mark.parametrize(
+    "text", ["", "0", "-", "0000-0000-0000-000", "U" * 20, "你好", "0" * 33, "0" * 10_000, "\x00" * 20]
+)
 def test_anything_else_is_no_receipt(text):
     """Whatever is typed, the answer is no, not an error."""
     assert receipt.read(text) is None

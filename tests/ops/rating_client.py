@@ -72,7 +72,9 @@ class Client:
                     answers = [answer.json() | {"status": answer.status_code}]
                 else:
                     answer = self.http.post("/v1/ratings/batch", json={"ratings": bodies})
-                    answers = answer.json()["results"] if answer.status_code == 200 else [{"status": answer.status_code}]
+                    answers = (
+                        answer.json()["results"] if answer.status_code == 200 else [{"status": answer.status_code}]
+                    )
             except (httpx.TransportError, ValueError):
                 answers = [{"status": 503}]
             if all(answer["status"] in ACKNOWLEDGED for answer in answers):

@@ -83,12 +83,23 @@ def aftermath(tmp_path_factory):
     site.start("worker")
     clients = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.ops.rating_client", f"http://127.0.0.1:{site.port}", key, str(n), stop, folder / f"{n}"]
+            [
+                sys.executable,
+                "-m",
+                "tests.ops.rating_client",
+                f"http://127.0.0.1:{site.port}",
+                key,
+                str(n),
+                stop,
+                folder / f"{n}",
+            ]
         )
         for n, key in enumerate(keys)
     ]
     try:
-        wait_until(lambda: all((folder / f"{n}").exists() and (folder / f"{n}").stat().st_size for n in range(CLIENTS)), 60)
+        wait_until(
+            lambda: all((folder / f"{n}").exists() and (folder / f"{n}").stat().st_size for n in range(CLIENTS)), 60
+        )
         killed = []
         for names in KILLS:
             time.sleep(chance.uniform(*PAUSES))
@@ -216,7 +227,9 @@ def test_scores_equal_a_recount(found):
         if event["topic"] not in RATINGS:
             continue
         state = msgspec.json.decode(event["state"])
-        cell = {RATINGS[0]: f"n{state['satisfaction']}", RATINGS[1]: "supplements", RATINGS[2]: "contested"}[event["topic"]]
+        cell = {RATINGS[0]: f"n{state['satisfaction']}", RATINGS[1]: "supplements", RATINGS[2]: "contested"}[
+            event["topic"]
+        ]
         for kind, key in (("channels", state["pf"]), ("windows", state["window"]), ("halls", state["hall"])):
             expected[kind, key, state["day"], cell] += 1
     counted: Counter = Counter()

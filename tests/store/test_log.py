@@ -15,6 +15,9 @@ from haocha.store.log import Batcher, Group, Identity, NewEvent, QueueFull, Tail
 from tests.seals import recomputed
 
 STATE = msgspec.json.encode({"note": "问候 \u00e9", "n": 1.50, "list": [1, None, True], "b": 1, "aa": 2})
+KILL_ALL = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()
+"""
 SETTINGS = [
     {},
     {"TimeZone": "Asia/Shanghai", "DateStyle": "German, DMY"},
@@ -241,11 +244,7 @@ async def test_lost_connection_is_unavailable_and_then_over(pool, superuser_dsn,
             outcomes = set()
             for _ in range(30):
                 if not outcomes & {"Unavailable"}:
-                    await killer.execute(
-                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                        " WHERE datname = $1 AND pid <> pg_backend_pid()",
-                        database,
-                    )
+                    await killer.execute(KILL_ALL, database)
                 try:
                     outcomes.add((await batcher.append(group(uuid4(), 1))).verdict)
                 except Unavailable:
@@ -278,17 +277,11 @@ async def test_tail_survives_a_lost_connection_and_ends(pool, superuser_dsn, dat
         async with asyncio.timeout(10), tail.running():
             await asyncio.sleep(0.1)
             for _ in range(2):
-                await killer.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()",
-                    database,
-                )
+                await killer.execute(KILL_ALL, database)
                 await log.append(killer_pool := await db.connect(superuser_dsn), [group(uuid4(), 1)])
                 await killer_pool.close()
                 assert await tail.wait(tail.head, timeout=5) > 0
-            await killer.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()",
-                database,
-            )
+            await killer.execute(KILL_ALL, database)
     finally:
         await killer.close()
 

@@ -8,6 +8,7 @@ import pytest
 from haocha.store import log
 from haocha.store.log import Group, Identity, NewEvent, Text
 
+SEALED = "pos bigint, oid uuid, ver int, topic text, at timestamptz, state jsonb"
 FORBIDDEN = [
     "INSERT INTO log.events VALUES (2, gen_random_uuid(), 1, 'x', '{}', now())",
     "UPDATE log.events SET state = '{}'",
@@ -45,8 +46,7 @@ FORBIDDEN = [
     "UPDATE private.texts SET body = 'x'",
     "TRUNCATE private.texts",
     "DROP TABLE private.texts",
-    "CREATE OR REPLACE FUNCTION log.sealed_bytes(pos bigint, oid uuid, ver int, topic text, at timestamptz, state jsonb)"
-    " RETURNS bytea LANGUAGE sql RETURN ''::bytea",
+    f"CREATE OR REPLACE FUNCTION log.sealed_bytes({SEALED}) RETURNS bytea LANGUAGE sql RETURN ''::bytea",
     "DROP FUNCTION log.append",
     "ALTER FUNCTION log.append SECURITY INVOKER",
     "ALTER FUNCTION log.append SET search_path = live",
@@ -81,7 +81,7 @@ FORBIDDEN = [
 
 @pytest.fixture
 async def app(dsn):
-    """A plain connection as haocha_app, without the pool's codec, to a log with one rating and its personal data."""
+    """Connect as haocha_app, without the pool's codec, to a log with one event and its personal data."""
     connection = await asyncpg.connect(dsn)
     subject = uuid4()
     await connection.fetch(
@@ -134,12 +134,13 @@ async def test_no_right_can_be_granted_to_oneself(app):
 async def test_search_path_and_temporary_tables_do_not_redirect_append(app, superuser_dsn):
     """Tables and functions of the caller's own, in front of everything, are not what `append` writes to."""
     await app.execute(
-        "CREATE TEMP TABLE events (LIKE log.events); CREATE TEMP TABLE commits (upto bigint, recorded_at timestamptz, seal bytea);"
+        "CREATE TEMP TABLE events (LIKE log.events);"
+        "CREATE TEMP TABLE commits (upto bigint, recorded_at timestamptz, seal bytea);"
         "INSERT INTO commits VALUES (1000, now(), 'x');"
-        "CREATE FUNCTION live.sealed_bytes(pos bigint, oid uuid, ver int, topic text, at timestamptz, state jsonb)"
+        "CREATE FUNCTION live.sealed_bytes(bigint, uuid, int, text, timestamptz, jsonb)"
         " RETURNS bytea LANGUAGE sql RETURN 'mine'::bytea;"
         "CREATE FUNCTION live.sha256(bytea) RETURNS bytea LANGUAGE sql RETURN 'mine'::bytea;"
-        "CREATE FUNCTION live.greatest(timestamptz, timestamptz) RETURNS timestamptz LANGUAGE sql RETURN 'epoch'::timestamptz;"
+        "CREATE FUNCTION live.clock_timestamp() RETURNS timestamptz LANGUAGE sql RETURN 'epoch'::timestamptz;"
         "CREATE TABLE live.events (LIKE log.events);"
         "SET search_path = pg_temp, live, log, pg_catalog"
     )
@@ -195,7 +196,7 @@ async def test_functions_that_run_as_the_owner_pin_their_search_path(superuser_d
         assert "=X/" not in row["proacl"].replace("haocha_owner=X/", "").replace("haocha_app=X/", "")
 
 
-async def test_a_stranger_has_nothing(superuser_dsn, cluster, database):
+async def test_a_stranger_has_nothing(superuser_dsn):
     """A role without grants cannot even look."""
     connection = await asyncpg.connect(superuser_dsn)
     try:
@@ -205,7 +206,9 @@ async def test_a_stranger_has_nothing(superuser_dsn, cluster, database):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.fetch(f"SELECT * FROM {table}")  # noqa: S608 (names from above)
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await connection.fetch("SELECT log.append('{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}')")
+            await connection.fetch(
+                "SELECT log.append('{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}')"
+            )
     finally:
         await connection.execute("RESET ROLE")
         await connection.execute("DROP ROLE stranger")
@@ -215,6 +218,8 @@ async def test_a_stranger_has_nothing(superuser_dsn, cluster, database):
 async def test_what_append_wrote_is_there(pool):
     """The same call through the store."""
     subject = uuid4()
-    made = Group((NewEvent(uuid4(), 1, "x:v1", b"{}"),), (Identity(subject, b"s", 1, None),), (Text(uuid4(), subject, "t"),))
+    made = Group(
+        (NewEvent(uuid4(), 1, "x:v1", b"{}"),), (Identity(subject, b"s", 1, None),), (Text(uuid4(), subject, "t"),)
+    )
     assert (await log.append(pool, [made]))[0].verdict == "ok"
     assert await pool.fetchval("SELECT count(*) FROM private.texts") == 1

@@ -17,7 +17,7 @@ PERSON = {"userName": "张三", "certKey": "370102199001011234", "mobile": "1380
 
 @pytest.fixture
 def safe(keys):
-    """A vault under the run's keys."""
+    """Return a vault under the run's keys."""
     return Vault(keys)
 
 
@@ -126,7 +126,7 @@ async def test_erasing_a_person(pool, safe):
     assert await log.head(pool) == 3
 
 
-async def test_row_without_a_person_is_not_found_by_any(pool, safe):
+def test_row_without_a_person_is_not_found_by_any(safe):
     """Who gave a name only cannot be linked to others."""
     row = safe.seal(uuid4(), {"userName": "张三"})
     assert isinstance(row, Identity)

@@ -57,7 +57,12 @@ def rating(**changes: Any) -> dict[str, Any]:
 
 def service(**changes: Any) -> dict[str, Any]:
     """Return a service record of a case of its own; a member changed to None is left out."""
-    members = {"projectNo": f"P{next(NUMBERS):08d}", "serviceTime": now().isoformat(), "hallCode": "H01", "windowNo": "A01"}
+    members = {
+        "projectNo": f"P{next(NUMBERS):08d}",
+        "serviceTime": now().isoformat(),
+        "hallCode": "H01",
+        "windowNo": "A01",
+    }
     return {name: value for name, value in (members | changes).items() if value is not None}
 
 

@@ -19,7 +19,13 @@ SOME_ID = "/v1/ratings/8b3c0e0e-3b1a-5a77-8a7c-0d3a5f4d1c11"
 
 @pytest.mark.parametrize(
     "header",
-    [{}, {"Authorization": ""}, {"Authorization": "Bearer"}, {"Authorization": "hc_key"}, {"Authorization": "Basic eDp5"}],
+    [
+        {},
+        {"Authorization": ""},
+        {"Authorization": "Bearer"},
+        {"Authorization": "hc_key"},
+        {"Authorization": "Basic eDp5"},
+    ],
 )
 @pytest.mark.parametrize("path", [*POSTS, SOME_ID])
 async def test_key_is_needed(site, path, header):

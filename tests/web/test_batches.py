@@ -17,7 +17,7 @@ GOOD = 63
 
 @pytest.fixture(scope="module")
 async def key(site):
-    """A key of one client with every scope."""
+    """Return a key of one client with every scope."""
     return await site.key()
 
 
@@ -59,7 +59,10 @@ async def test_good_bad_duplicate_and_contested_items_in_one_batch(site, key):
     assert {name: results[6][name] for name in first} == first | {"duplicate": True}
     assert [fault["pointer"] for fault in results[8]["errors"]] == ["/tpyo"]
     assert results[9]["errors"][0]["pointer"] == ""
-    assert results[10]["flags"] == ["reasonMissing", "noCase"] or set(results[10]["flags"]) == {"reasonMissing", "noCase"}
+    assert results[10]["flags"] == ["reasonMissing", "noCase"] or set(results[10]["flags"]) == {
+        "reasonMissing",
+        "noCase",
+    }
     for result in results:
         if result["status"] in {200, 201, 409}:
             assert await site.events(result["ratingId"])
@@ -253,7 +256,9 @@ async def test_full_queue_is_said_and_taken_later(lone_site):
     batcher = lone_site.context.batcher
     batcher._limit = 3
     object.__setattr__(lone_site.context, "settings", msgspec.structs.replace(lone_site.context.settings, queue=3))
-    answer = await lone_site.client.post("/v1/ratings/batch", json={"ratings": [rating() for _ in range(4)]}, headers=key)
+    answer = await lone_site.client.post(
+        "/v1/ratings/batch", json={"ratings": [rating() for _ in range(4)]}, headers=key
+    )
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert int(answer.headers["retry-after"]) >= 1
     before = await lone_site.count()

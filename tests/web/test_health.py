@@ -56,7 +56,11 @@ async def test_database_away_is_told_and_survived(lone_site, away):
         refused = await lone_site.client.post(path, json=posted, headers=key)
         assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
         assert int(refused.headers["retry-after"]) >= 1
-    for path in ("/v1/log", "/v1/receipts/0000-001A-BCDE-FGHJ-KMNP", "/v1/ratings/8b3c0e0e-3b1a-5a77-8a7c-0d3a5f4d1c11"):
+    for path in (
+        "/v1/log",
+        "/v1/receipts/0000-001A-BCDE-FGHJ-KMNP",
+        "/v1/ratings/8b3c0e0e-3b1a-5a77-8a7c-0d3a5f4d1c11",
+    ):
         refused = await lone_site.client.get(path, headers=key)
         assert refused.status_code in {503, 404}, refused.text
     await come_back()

@@ -1,4 +1,4 @@
-"""Who rated stands in the vault and nowhere else: not in events, logs, errors or metrics; texts are apart and erasable."""
+"""Who rated stands in the vault and nowhere else: not in events, logs, errors or metrics; texts can be erased."""
 
 import io
 import logging
@@ -19,7 +19,10 @@ PERSONAL = {
     "mobile": "13877665544",
     "userPageType": "111",
 }
-TEXTS = {"writingEvaluation": "我是欧阳，电话13877665544，等了两小时", "ext": {"note": "家住泉城路88号", "n": [1, 2.50]}}
+TEXTS = {
+    "writingEvaluation": "我是欧阳，电话13877665544，等了两小时",
+    "ext": {"note": "家住泉城路88号", "n": [1, 2.50]},
+}
 SECRETS = ("欧阳", "37010219930405778", "13877665544", "泉城路88号", "等了两小时", "赵代理", "公司注销登记")
 TABLES = ("log.events", "engine.checkpoints", "engine.parked", "engine.timers", "access.keys", "private.vault")
 
@@ -48,14 +51,17 @@ async def test_personal_data_stand_in_the_vault_only(lone_site, told):
             body,
             body | {"satisfaction": 2, "userName": "欧阳娜娜娜"},
             body | {"assessNumber": 2},
-            body | {"mobile": "13877665544" * 9, "certKey": "37010219930405778X\x00", "writingEvaluation": "欧阳" * 400},
+            body
+            | {"mobile": "13877665544" * 9, "certKey": "37010219930405778X\x00", "writingEvaluation": "欧阳" * 400},
             body | {"ext": {"泉城路88号": "x" * 5000}},
         )
     ]
     assert [answer.status_code for answer in answers] == [201, 200, 409, 201, 422, 422]
     record = service(**PERSONAL, handleUserName="赵代理", projectName="公司注销登记")
     answers.append(await lone_site.client.post("/v1/services", json=record, headers=key))
-    answers.append(await lone_site.client.post("/v1/ratings/batch", json={"ratings": [body | {"pf": "x"}, body]}, headers=key))
+    answers.append(
+        await lone_site.client.post("/v1/ratings/batch", json={"ratings": [body | {"pf": "x"}, body]}, headers=key)
+    )
     dumped = [await lone_site.client.get("/metrics", headers=key), await lone_site.client.get("/readyz")]
     for answer in answers + dumped:
         for secret in SECRETS:
@@ -70,7 +76,7 @@ async def test_personal_data_stand_in_the_vault_only(lone_site, told):
 
 
 async def test_errors_of_the_server_say_nothing_personal(lone_site, told, postgres, monkeypatch):
-    """A group that PostgreSQL refuses, and a fault of our own: neither our log nor PostgreSQL's quotes what was sent."""
+    """A group that PostgreSQL refuses and a fault of our own: neither our log nor its own quotes what was sent."""
     key = await lone_site.key()
     encode = msgspec.json.encode
     broken = log.NewEvent(UUID(int=77), 1, "rating.submitted:v1", encode({"mobile": "13877665544"})[:-1])
@@ -144,7 +150,9 @@ async def test_texts_are_kept_word_for_word(site, ext):
     key = await site.key()
     body = msgspec.json.encode(rating(writingEvaluation="  第一行\n\t第二行  "))
     answer = await site.client.post(
-        "/v1/ratings", content=body[:-1] + b', "ext": ' + ext.encode() + b"}", headers=key | {"Content-Type": "application/json"}
+        "/v1/ratings",
+        content=body[:-1] + b', "ext": ' + ext.encode() + b"}",
+        headers=key | {"Content-Type": "application/json"},
     )
     assert answer.status_code == 201, answer.text
     read = await site.client.get(f"/v1/ratings/{answer.json()['ratingId']}", headers=key)

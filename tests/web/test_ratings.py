@@ -12,7 +12,7 @@ from tests.web.running import faults, local, now, rating
 
 @pytest.fixture(scope="module")
 async def key(site):
-    """A key of one client with every scope."""
+    """Return a key of one client with every scope."""
     return await site.key()
 
 
@@ -93,7 +93,7 @@ async def test_bad_rating_without_reason_is_taken_where_nobody_can_ask(site, kin
 
 @pytest.mark.parametrize("pf", ["6", "7"])
 async def test_phone_and_sms_cannot_ask_whatever_the_key(site, pf):
-    """pf 6 and 7 have no screen, also where a portal passes them on."""
+    """Channels 6 and 7 have no screen, also where a portal passes them on."""
     answer = await site.rate(await site.key("web"), satisfaction=2, pf=pf)
     assert (answer.status_code, answer.json()["flags"]) == (201, ["reasonMissing"])
 
@@ -271,7 +271,7 @@ async def test_same_content_from_another_client_is_kept_and_marked_the_same(site
 
 
 async def test_supplement_is_taken_once(site, key):
-    """`assessNumber` 2 → `rating.supplemented` on its own stream, before or after its first; a second one is contested."""
+    """`assessNumber` 2 → `rating.supplemented` on a stream of its own; a second one is contested."""
     body = rating(satisfaction=2, writingEvaluation="差")
     first = (await post(site, key, body)).json()
     supplement = body | {"assessNumber": 2, "satisfaction": 4, "writingEvaluation": "已改正"}
@@ -347,3 +347,33 @@ async def test_reading_what_is_not_there(site, key):
     answer = await site.client.get(f"/v1/ratings/{service.json()['serviceId']}", headers=key)
     assert answer.status_code == 404
     assert (await site.client.get("/v1/ratings/no-uuid", headers=key)).status_code in {404, 422}
+
+
+# --- linking --------------------------------------------------------------------------------------------------------
+
+
+async def test_codes_are_linked_as_of_the_time_of_the_rating(site, key):
+    """Window within its hall, staff within their department, the hall's area; before they were there, unlinked."""
+    answer = await site.rate(key, staffNo="7", taskCode="T-100", deptCode="TAX")
+    read = await site.read(key, answer.json()["ratingId"])
+    assert read["linked"] is True
+    assert read["dimensions"] == {
+        "window": "H01/A01", "staff": "TAX/7", "matter": "T-100", "dept": "TAX", "hall": "H01", "area": "370102000000",
+    }  # fmt: skip
+    early = await site.rate(key, assessTime="2020-01-01 09:00:00")
+    read = await site.read(key, early.json()["ratingId"])
+    assert (read["linked"], read["dimensions"]["window"], read["day"]) == (False, "H01/A01", "2020-01-01")
+
+
+async def test_what_the_registry_does_not_know_is_taken_as_sent(site, key):
+    """Never refused: kept under the codes as sent, unlinked; an ambiguous window links to none."""
+    for codes, window in (({"windowNo": "Z99"}, "H01/Z99"), ({"hallCode": None, "windowNo": "A01"}, "A01")):
+        answer = await site.rate(key, **codes)
+        assert (answer.status_code, answer.json()["flags"]) == (201, [])
+        read = await site.read(key, answer.json()["ratingId"])
+        assert (read["linked"], read["dimensions"]["window"], read["windowNo"]) == (False, window, codes["windowNo"])
+    unambiguous = await site.rate(key, hallCode=None, windowNo="A01", areaCode="370103000000")
+    assert (await site.read(key, unambiguous.json()["ratingId"]))["dimensions"]["window"] == "H02/A01"
+    device = await site.rate(key, hallCode=None, windowNo=None, deviceNo="D-1")
+    read = await site.read(key, device.json()["ratingId"])
+    assert (read["dimensions"]["window"], read["linked"], "windowNo" in read) == ("H01/A02", True, False)

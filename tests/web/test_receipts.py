@@ -19,7 +19,8 @@ def patient(site):
     limits._per_minute, limits._buckets = 100_000, type(limits._buckets)()
 
 
-async def test_receipt_tells_matter_level_state_and_seal(site, patient):
+@pytest.mark.usefixtures("patient")
+async def test_receipt_tells_matter_level_state_and_seal(site):
     """Public; a sealed rating, nothing of who wrote what."""
     key = await site.key()
     sent = rating(satisfaction=1, writingEvaluation="态度差", userName="孙悟空", mobile="13855556666", taskCode="T-100")
@@ -28,17 +29,21 @@ async def test_receipt_tells_matter_level_state_and_seal(site, patient):
     assert found.status_code == 200
     members = found.json()
     assert members.keys() == {
-        "receipt", "position", "recordedAt", "matter", "satisfaction", "level", "day", "state", "seal", "sealedUpto", "ticket",
+        "receipt", "position", "recordedAt", "matter", "satisfaction", "level", "day", "state", "seal",
+        "sealedUpto", "ticket",
     }  # fmt: skip
     assert (members["receipt"], members["position"]) == (answer["receipt"], answer["position"])
     assert (members["matter"], members["level"], members["state"]) == ("社会保障卡补领", "非常不满意", "counted")
-    row = await site.pool.fetchrow("SELECT upto, seal FROM log.commits WHERE upto >= $1 ORDER BY upto LIMIT 1", answer["position"])
+    row = await site.pool.fetchrow(
+        "SELECT upto, seal FROM log.commits WHERE upto >= $1 ORDER BY upto LIMIT 1", answer["position"]
+    )
     assert (members["sealedUpto"], members["seal"]) == (row["upto"], row["seal"].hex())
     for value in ("孙悟空", "13855556666", "态度差", sent["projectNo"], "H01"):
         assert value not in found.text
 
 
-async def test_state_follows_the_rating(site, patient):
+@pytest.mark.usefixtures("patient")
+async def test_state_follows_the_rating(site):
     """追评, contested and excluded are said."""
     key = await site.key()
     body = rating()
@@ -52,12 +57,16 @@ async def test_state_follows_the_rating(site, patient):
         UUID(first["ratingId"]),
         lambda rating: rating.exclude(by="u1", reason="mistaken", at=now()),
     )
-    states = [(await site.client.get(f"/v1/receipts/{answer['receipt']}")).json()["state"] for answer in (first, supplement, contest)]
+    states = [
+        (await site.client.get(f"/v1/receipts/{answer['receipt']}")).json()["state"]
+        for answer in (first, supplement, contest)
+    ]
     assert states == ["excluded", "supplement", "contested"]
     assert (await site.read(key, first["ratingId"]))["excluded"] is True
 
 
-async def test_receipts_that_were_never_given(site, patient):
+@pytest.mark.usefixtures("patient")
+async def test_receipts_that_were_never_given(site):
     """404 with a code that tells a slip of the pen from a receipt that does not exist."""
     key = await site.key()
     answer = (await site.rate(key)).json()
@@ -76,14 +85,18 @@ async def test_receipts_that_were_never_given(site, patient):
         assert (await site.client.get(f"/v1/receipts/{odd}")).status_code == 404
 
 
-async def test_registry_event_has_no_receipt(site, patient):
+@pytest.mark.usefixtures("patient")
+async def test_registry_event_has_no_receipt(site):
     """Only ratings have one, also where someone who knows the key makes a code."""
-    row = await site.pool.fetchrow("SELECT position, originator_id FROM log.events WHERE topic NOT LIKE 'rating.%' LIMIT 1")
+    row = await site.pool.fetchrow(
+        "SELECT position, originator_id FROM log.events WHERE topic NOT LIKE 'rating.%' LIMIT 1"
+    )
     code = receipt.issue(site.context.receipt_key, row["originator_id"], row["position"])
     assert (await site.client.get(f"/v1/receipts/{code}")).status_code == 404
 
 
-async def test_log_head_is_public(site, patient):
+@pytest.mark.usefixtures("patient")
+async def test_log_head_is_public(site):
     """Position, time and seal, for whoever wants to check later."""
     await site.rate(await site.key())
     answer = (await site.client.get("/v1/log")).json()

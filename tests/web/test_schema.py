@@ -76,7 +76,7 @@ async def test_every_field_of_a_rating_is_written(document):
 
 @pytest.fixture
 async def working_site(lone_site, monkeypatch):
-    """A site of the test's own with its worker beside it, that waits briefly and takes any number of public requests."""
+    """Serve a database of the test's own, its worker beside it, with brief waits and no limit of public requests."""
     monkeypatch.setattr(readmodels, "wait_for", partial(readmodels.wait_for, timeout=0.05))
     lone_site.context.public_limits._per_minute = 1_000_000
     settings = lone_site.context.settings

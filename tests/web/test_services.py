@@ -43,7 +43,7 @@ PERSONAL = {
 
 @pytest.fixture(scope="module")
 async def key(site):
-    """A key of one client with every scope."""
+    """Return a key of one client with every scope."""
     return await site.key()
 
 
@@ -82,7 +82,9 @@ async def test_services_of_a_case_are_records_of_their_own(site, key):
 
 async def test_province_fields_are_kept_and_personal_ones_apart(site, key):
     """What is not personal stands in the event under its own name; names, numbers and texts do not."""
-    answer = await post(site, key, service(**FULL, **PERSONAL, userProp="1", projectName="王小明的换证", taskName="换证"))
+    answer = await post(
+        site, key, service(**FULL, **PERSONAL, userProp="1", projectName="王小明的换证", taskName="换证")
+    )
     assert answer.status_code == 201, answer.text
     [stored] = await site.events(answer.json()["serviceId"])
     state = msgspec.json.decode(stored["state"])

@@ -75,7 +75,9 @@ RATING = members(
 )
 RATINGS = page(
     members(
-        _RATED | _CODES | {"flags": some(TEXT), "ratingId": UUID, "position": WHOLE, "receivedAt": MOMENT, "contested": TRUTH},
+        _RATED
+        | _CODES
+        | {"flags": some(TEXT), "ratingId": UUID, "position": WHOLE, "receivedAt": MOMENT, "contested": TRUTH},
         {"assessTime": MOMENT, "first": maybe(UUID)},
     )
 )

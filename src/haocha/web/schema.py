@@ -254,7 +254,10 @@ def document(app: Litestar) -> bytes:
         for member in ("projectNo", "sourceId")
     ]
     for form in ("RatingIn", "ServiceIn"):
-        forms[form]["properties"]["ext"] = {"description": "其他内容：不超过 4 kB、不深于 8 层", "$ref": "#/components/schemas/Ext"}
+        forms[form]["properties"]["ext"] = {
+            "description": "其他内容：不超过 4 kB、不深于 8 层",
+            "$ref": "#/components/schemas/Ext",
+        }
     schema.setdefault("components", {}).setdefault("schemas", {}).update(
         forms | {"Problem": PROBLEM, "RatingAnswer": RATING_ANSWER, "ServiceAnswer": SERVICE_ANSWER, "Ext": EXT}
     )
