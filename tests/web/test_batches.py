@@ -278,3 +278,13 @@ async def test_full_queue_is_said_and_taken_later(lone_site):
     assert await lone_site.count() == before + len(taken)
     for body in bodies:
         assert (await lone_site.client.post("/v1/ratings", json=body, headers=key)).status_code in {200, 201}
+
+
+async def test_an_item_has_the_size_limit_of_a_single_post(site):
+    """One item of 100 kB is refused by itself, its neighbour is in."""
+    key = await site.key()
+    items = [rating(), rating(taskCode="T" * 100_000)]
+    answer = await site.client.post("/v1/ratings/batch", json={"ratings": items}, headers=key)
+    first, second = answer.json()["results"]
+    assert first["status"] == 201
+    assert (second["status"], second["errors"][0]["code"]) == (422, "too_long")

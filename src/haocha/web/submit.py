@@ -308,6 +308,8 @@ async def _settle(
 def _read_item(
     context: Context, client: Client, item: bytes | msgspec.Raw, clocks: Clocks, kind: Kind
 ) -> Ready | Refused:
+    if len(bytes(item)) > LARGEST_RECORD:
+        return Refused([Fault("", "too_long", "这一条超过 64 kB；请精简后重新提交。")])
     try:
         return read_one(context, client, item, clocks, kind)
     except Malformed:
