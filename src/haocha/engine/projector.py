@@ -23,7 +23,8 @@ __all__ = ["position", "prepare", "rebuild", "run", "wait_for"]
 
 BATCH = 5_000  # events folded in one step
 PACE = 0.05  # seconds in which events gather at least; the busier, the longer: large steps cost less per event
-LONGEST_PACE = 0.25
+LONGEST_PACE = 0.2
+FIRST = frozenset({"scores", "services"})  # what people wait for to the second is folded before the lists
 RETRY = 1.0  # seconds after the database was away
 LOOK = 5.0  # seconds between two looks for something to rebuild
 
@@ -76,11 +77,12 @@ class Projector:
     async def follow(self, tail: Tail) -> None:
         """Step whenever the log has grown, until cancelled."""
         seen = 0
+        in_turn = sorted(definitions().values(), key=lambda definition: definition.name not in FIRST)
         while True:
             head = await tail.wait(seen)
             started = time.perf_counter()
             try:
-                behind = [await self.step(definition, head) for definition in definitions().values()]
+                behind = [await self.step(definition, head) for definition in in_turn]
             except AWAY as error:
                 _end_if_cancelled(error)
                 logger.warning("projector_interrupted", error=f"{type(error).__name__}: {error}")
