@@ -1,5 +1,7 @@
 """Ratings that came before the registry knew their codes are linked when it does."""
 
+from datetime import UTC, datetime
+
 import asyncpg
 import pytest
 
@@ -35,6 +37,19 @@ async def test_entry_links_the_ratings_that_named_it(world):
     rating = await world.rating(stream)
     assert (rating.current, rating.linked) == (Dimensions("H1/A01", hall="H1", area="370102000000"), True)
     assert not (await world.rating(other)).linked
+
+
+async def test_device_that_told_its_error_is_linked_as_of_the_true_time(world):
+    """A clock that fell back to 1970 does not keep a rating unlinked when the window appears."""
+    came = datetime(2026, 11, 20, 9, tzinfo=UTC)
+    back = datetime(1970, 1, 1, 0, 5, tzinfo=UTC)
+    stream = await world.rate(
+        "case", 5, window="H1/A01", linked=False, assess_time=back, sent_at=back, received_at=came, day=came.date()
+    )
+    await world.register("hall", "H1")
+    await world.register("window", "H1/A01", hall="H1")
+    await world.react()
+    assert (await world.rating(stream)).linked
 
 
 @pytest.mark.parametrize(

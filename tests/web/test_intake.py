@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from haocha.web import wire
 from haocha.web.forms import RatingIn
-from haocha.web.rating_intake import _indicators, counted_day, digest
-from haocha.web.wire import SHANGHAI
+from haocha.web.rating_intake import _indicators, counted_at, digest
 
 KEY = bytes(32)
 SKEW = timedelta(minutes=10)
@@ -114,27 +113,25 @@ def test_digest_needs_the_key():
 @given(moments, st.none() | moments, now, st.none() | moments)
 def test_every_rating_has_a_day(assess, service, received, sent):
     """Whatever the clocks say there is an answer, and one that is not believed counts to the day of receipt."""
-    day, wrong = counted_day(assess, service, received, sent, SKEW)
+    at, wrong = counted_at(assess, service, received, sent, SKEW)
     if wrong:
-        assert day == received.astimezone(SHANGHAI).date()
+        assert at == received
     else:
-        assert day <= (received + SKEW).astimezone(SHANGHAI).date()
+        assert at <= received + SKEW
 
 
 @given(
     now, st.timedeltas(timedelta(0), timedelta(days=400)), st.timedeltas(timedelta(days=-4000), timedelta(days=4000))
 )
 def test_device_that_knows_its_error_is_believed(received, ago, off):
-    """However wrong its clock, a device that says what time it has when it sends counts to the true day."""
-    day, wrong = counted_day(received + off - ago, None, received, received + off, SKEW)
+    """However wrong its clock, a device that says what time it has when it sends is placed when it truly was."""
+    at, wrong = counted_at(received + off - ago, None, received, received + off, SKEW)
     assert not wrong
-    true = (received - ago).astimezone(SHANGHAI)
-    slack = abs(off) if abs(off) <= SKEW else timedelta(0)
-    assert (true - slack).date() <= day <= (true + slack).date()
+    assert abs(at - (received - ago)) <= (abs(off) if abs(off) <= SKEW else timedelta(0))
 
 
 @given(now, st.timedeltas(timedelta(minutes=-10), timedelta(minutes=10)))
 def test_small_error_is_not_corrected(received, off):
     """Within the skew a device's time stands as it is."""
     assess = received - timedelta(hours=3)
-    assert counted_day(assess, None, received, received + off, SKEW) == (assess.astimezone(SHANGHAI).date(), False)
+    assert counted_at(assess, None, received, received + off, SKEW) == (assess, False)

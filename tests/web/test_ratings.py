@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from haocha.domain import ids
+from haocha.web.wire import SHANGHAI
 from tests.web.running import faults, local, now, rating
 
 
@@ -377,3 +378,12 @@ async def test_what_the_registry_does_not_know_is_taken_as_sent(site, key):
     device = await site.rate(key, hallCode=None, windowNo=None, deviceNo="D-1")
     read = await site.read(key, device.json()["ratingId"])
     assert (read["dimensions"]["window"], read["linked"], "windowNo" in read) == ("H01/A02", True, False)
+
+
+async def test_codes_are_looked_up_when_the_rating_truly_was(site, key):
+    """A pad whose clock fell back to 1970 but tells so is linked as of today, and counts to today."""
+    headers = key | {"X-Device-Time": "1970-01-01 00:10:00"}
+    sent = rating(assessTime="1970-01-01 00:09:00", serviceTime=None)
+    answer = (await site.client.post("/v1/ratings", json=sent, headers=headers)).json()
+    read = await site.read(key, answer["ratingId"])
+    assert (answer["flags"], read["linked"], read["day"]) == ([], True, f"{now().astimezone(SHANGHAI):%Y-%m-%d}")

@@ -13,6 +13,7 @@ from eventsourcing.domain import event
 
 from haocha.domain.aggregate import Aggregate, AggregateEvent
 from haocha.domain.errors import Refusal
+from haocha.domain.workdays import SHANGHAI
 
 
 class TextReference(msgspec.Struct, frozen=True, rename="camel"):
@@ -24,7 +25,7 @@ class TextReference(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Dimensions(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """Who and what was rated, with their ancestors as valid at `assessTime`; '' where unknown.
+    """Who and what was rated, with their ancestors as valid when it was made; '' where unknown.
 
     `window` is `hallCode/windowNo`, `staff` `deptCode/staffNo`; without the parent where that is unknown.
     """
@@ -72,6 +73,15 @@ class _Fact(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
     subject: UUID | None = None
     texts: dict[str, TextReference] = {}
     digest: str
+
+    @property
+    def counted_at(self) -> datetime:
+        """When it is held to have been made: `assessTime`, corrected where the device said what its clock was off."""
+        if "clock" in self.flags:
+            return self.received_at
+        if self.sent_at is not None and self.assess_time.astimezone(SHANGHAI).date() != self.day:
+            return self.assess_time + (self.received_at - self.sent_at)
+        return self.assess_time
 
     @property
     def dimensions(self) -> Dimensions:

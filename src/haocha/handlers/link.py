@@ -80,7 +80,7 @@ class Link(Handler):
         found: dict[UUID, tuple[Dimensions, bool]] = {}
         for _, stream, topic, state in rows:
             fact = events.decode(topic, state, stream, 1)
-            *dimensions, linked = self.registry.resolve(sent(fact), fact.assess_time)
+            *dimensions, linked = self.registry.resolve(sent(fact), fact.counted_at)
             to = Dimensions(*dimensions)
             if linked or to != fact.dimensions:
                 found[stream] = (to, linked)

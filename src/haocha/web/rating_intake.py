@@ -1,6 +1,6 @@
 """What a rating must be, and what is made of it: all faults, flags, the day it counts to, its digest."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -14,6 +14,7 @@ from haocha.web.context import Context
 from haocha.web.forms import NO_EXT, RatingIn
 from haocha.web.intake import NAMING, Ready, Refused
 from haocha.web.problems import Fault
+from haocha.web.wire import SHANGHAI
 
 ASKED_CHANNELS = frozenset("12345")
 REASONS = ("/evalDetail", "/writingEvaluation")
@@ -100,20 +101,21 @@ def _reason_missing(record: RatingIn, indicators: tuple[str, ...], faults: list[
     return not any(fault.pointer.startswith(REASONS) for fault in faults)
 
 
-def counted_day(
+def counted_at(
     assess: datetime, service: datetime | None, received: datetime, sent_at: datetime | None, skew: timedelta
-) -> tuple[date, bool]:
-    """Return the Shanghai day a rating counts to, and whether its clock cannot be believed (design §5).
+) -> tuple[datetime, bool]:
+    """Return when a rating is held to have been made, and whether its clock cannot be believed (design §5).
 
-    A device that says at sending what time it has is corrected by what it is off, where that exceeds the skew.
+    A device that says at sending what time it has is corrected by what it is off, where that exceeds the skew; what
+    still lies in the future, or before the service, was made when it was received.
     """
     if sent_at is not None and abs(received - sent_at) > skew:
         try:
             assess += received - sent_at
         except OverflowError:
-            return received.astimezone(wire.SHANGHAI).date(), True
+            return received, True
     wrong = assess > received + skew or (service is not None and assess < service)
-    return (received if wrong else assess).astimezone(wire.SHANGHAI).date(), wrong
+    return received if wrong else assess, wrong
 
 
 def digest(key: bytes, record: RatingIn, number: str, indicators: tuple[str, ...]) -> str:
@@ -148,10 +150,10 @@ def prepare(
         return Refused(faults)
     number, assess_time, service_time, indicators, flags = checked
     skew = timedelta(seconds=context.settings.skew)
-    day, wrong = counted_day(assess_time, service_time, clocks.received, clocks.sent, skew)
+    at, wrong = counted_at(assess_time, service_time, clocks.received, clocks.sent, skew)
     if wrong:
         flags.append("clock")
-    resolved, said = intake.resolve(context, client, record, assess_time)
+    resolved, said = intake.resolve(context, client, record, at)
     if (beyond := intake.beyond_key(client, resolved)) is not None:
         return Refused([beyond], bound=True)
     if record.source_id and "noCase" not in flags:
@@ -178,7 +180,7 @@ def prepare(
         assess_time=assess_time,
         service_time=service_time,
         received_at=clocks.received,
-        day=day,
+        day=at.astimezone(SHANGHAI).date(),
         flags=tuple(flags),
         window=resolved.window,
         staff=resolved.staff,
