@@ -14,7 +14,7 @@ from haocha.store import keys as store
 from haocha.store.db import connect
 from haocha.store.instance import Instance
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+NAME = re.compile(r"\w[\w.-]{0,39}")
 
 
 @click.group()
@@ -36,7 +36,7 @@ def _scopes(_: click.Context, __: click.Parameter, text: str) -> list[str]:
 
 
 @keys.command()
-@click.option("--name", required=True, help="The client: letters, digits, '.', '_' and '-', up to 40.")
+@click.option("--name", required=True, help="The client: letters of any script, digits, '.', '_' and '-', up to 40.")
 @click.option("--kind", required=True, type=click.Choice(store.KINDS), help="What kind of client holds the key.")
 @click.option(
     "--scope",
@@ -70,7 +70,7 @@ def create(  # noqa: PLR0917 (one argument per option)
     haocha keys create --name window-pads --kind pad --scope ratings:write --hall H01
     """
     if not NAME.fullmatch(name):
-        raise click.BadParameter("use letters, digits, '.', '_' and '-', up to 40.", param_hint="--name")
+        raise click.BadParameter("use letters, digits, '.', '_' and '-', up to 40, no blanks.", param_hint="--name")
     if window and not hall:
         raise click.UsageError("--window needs --hall: a window number is unique only within its hall.")
 

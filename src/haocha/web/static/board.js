@@ -7,6 +7,11 @@ const QUIET = 60_000; // at most one spoken summary a minute
 
 // ---- Parts -------------------------------------------------------------------------------------------------------
 
+// The address of the example is the one this page came from.
+function orient(part) {
+  for (const origin of part.querySelectorAll("[data-origin]")) origin.textContent = location.origin;
+}
+
 function place(part, html) {
   const active = document.activeElement;
   const inside = part.contains(active) ? [...part.querySelectorAll("a, summary, button, [tabindex]")].indexOf(active) : -1;
@@ -14,6 +19,7 @@ function place(part, html) {
   const day = [...part.querySelectorAll(".day")].findIndex((d) => d.classList.contains("on"));
   const scrolled = part.querySelector(".scroll")?.scrollTop ?? 0;
   part.innerHTML = html;
+  orient(part);
   for (const id of open) part.querySelector(`details#${CSS.escape(id)}`)?.setAttribute("open", "");
   const scroll = part.querySelector(".scroll");
   if (scroll) scroll.scrollTop = scrolled;
@@ -118,7 +124,7 @@ document.querySelector("[data-filters]")?.addEventListener("formdata", (event) =
   for (const [name, value] of [...event.formData.entries()]) if (value === "") event.formData.delete(name);
 });
 
-for (const origin of document.querySelectorAll("[data-origin]")) origin.textContent = location.origin;
+orient(document);
 tick();
 setInterval(tick, 1000);
 if (main) listen();
