@@ -12,6 +12,7 @@ import httpx
 import msgspec
 import uvicorn
 
+from haocha.domain.workdays import SHANGHAI
 from haocha.engine import projector
 from haocha.registry import importing, rows
 from haocha.registry.files import Line, Table
@@ -21,7 +22,6 @@ from haocha.store.instance import Instance
 from haocha.store.readmodels import wait_for
 from haocha.web.app import create_app
 from haocha.web.context import Context, open_context
-from haocha.web.pages import SHANGHAI
 
 CITY = [
     {"kind": "org", "deptCode": "SCJG", "name": "市场监督管理局", "areaCode": "990100000000"},

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from haocha.domain import codes
+from haocha.domain.workdays import SHANGHAI
 from haocha.registry import rows
-from haocha.registry.rows import SHANGHAI
 from haocha.simulate import city, plan, run, traffic
 
 SINCE = date(2026, 10, 12)

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from haocha.domain.workdays import SHANGHAI
 from haocha.simulate.city import City, build
-from haocha.web.wire import SHANGHAI
 
 Answer = Callable[[int, bytes], None]
 

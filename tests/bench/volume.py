@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 
 from haocha import load
+from haocha.domain.workdays import SHANGHAI
 from haocha.engine.rebuild import rebuild
 from haocha.store.db import connect
-from haocha.web.wire import SHANGHAI
 from tests.bench import ingest, parts
 from tests.bench.parts import Bench
 

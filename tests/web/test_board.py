@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from haocha.domain.workdays import SHANGHAI
 from haocha.store import keys
-from haocha.web.pages import SHANGHAI
 from tests.site import site
 
 

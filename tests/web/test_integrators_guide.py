@@ -16,6 +16,7 @@ import pytest
 
 from haocha.commands.keys import create
 from haocha.domain.codes import CHANNELS, CURRENT_INDICATORS, INDICATORS, LEVELS
+from haocha.domain.workdays import SHANGHAI
 from haocha.engine import worker
 from haocha.settings import Settings
 from haocha.store import keys as store
@@ -309,7 +310,7 @@ async def test_day_is_decided_as_the_guide_says(site, assessed, also, counted, f
     answer = await site.client.post("/v1/ratings", json=body, headers=headers)
     assert (201, flags) == (answer.status_code, answer.json()["flags"])
     shown = await site.read(headers, answer.json()["ratingId"])
-    assert (at + counted * DAY).astimezone(wire.SHANGHAI).date().isoformat() == shown["day"]
+    assert (at + counted * DAY).astimezone(SHANGHAI).date().isoformat() == shown["day"]
 
 
 async def test_second_opinion_is_kept_and_answered_as_the_guide_says(site):

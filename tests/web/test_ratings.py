@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from haocha.domain import ids
-from haocha.web.wire import SHANGHAI
+from haocha.domain.workdays import SHANGHAI
 from tests.web.running import faults, local, now, rating
 
 

@@ -1,4 +1,4 @@
-"""National code tables (满意度, 评价渠道, 测评指标, 证件类型), read once from `tables/`."""
+"""National code tables (满意度, 评价渠道, 测评指标), read once from `tables/`."""
 
 import json
 from importlib.resources import files
@@ -15,9 +15,6 @@ LEVELS: dict[int, str] = {int(level): name for level, name in _codes["satisfacti
 
 CHANNELS: dict[str, str] = _codes["channel_pf"]["national"]
 """评价渠道 `pf`."""
-
-CERTIFICATES: dict[str, str] = _codes["certificate_type"]["national"]
-"""证件类型 `userPageType`."""
 
 INDICATORS: dict[str, tuple[int, str]] = {row["code"]: (row["level"], row["name"]) for row in _indicators}
 """测评指标: code → (level, name), retired ones included: they stay readable."""

@@ -24,7 +24,6 @@ Status = Literal[
 """待分派 · 待签收 · 核实中 · 申诉中 · 整改中 · 待审核 · 待回访 · 已办结."""
 
 STATUSES: tuple[Status, ...] = get_args(Status)
-STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
 class TicketClosed(Refusal):

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import NamedTuple
 
 from haocha.domain.entries import Facts, Period
 from haocha.domain.registry import Registry
+from haocha.domain.workdays import SHANGHAI
 from haocha.registry.files import LOST_DIGITS, Line, Table
 
-SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 LONGEST_CODE, LONGEST_NAME = 50, 200
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 AREA = re.compile(r"[0-9]{12}")

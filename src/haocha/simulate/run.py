@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from haocha.registry.rows import SHANGHAI
+from haocha.domain.workdays import SHANGHAI
 from haocha.simulate import city as cities
 from haocha.simulate import traffic, visits
 from haocha.simulate.client import Client

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 import chinese_calendar
 
-from haocha.registry.rows import SHANGHAI
+from haocha.domain.workdays import SHANGHAI
 from haocha.simulate.city import City
 from haocha.simulate.names import HALLS
 from haocha.simulate.visits import Post, Visit, happens, posts

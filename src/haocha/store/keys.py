@@ -5,12 +5,16 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 
 import asyncpg
 import structlog
 
+from haocha.store import sql
 from haocha.store.db import AWAY
+
+SQL = sql.load(Path(__file__).with_suffix(".sql")).named("query")
 
 KINDS = ("pad", "keypad", "terminal", "hotline", "web", "mobile", "integration")
 ASKING_KINDS = frozenset({"pad", "web", "mobile", "terminal"})
@@ -39,9 +43,6 @@ class Client(NamedTuple):
     hall: str
     window_no: str
     per_minute: int | None
-
-
-_COLUMNS = "id, client, kind, scopes, hall, window_no, per_minute"
 
 
 def _client(row: asyncpg.Record) -> Client:
@@ -75,8 +76,7 @@ async def create(
     """Create a key and return `(id, key)`; the key itself is kept nowhere."""
     key = PREFIX + secrets.token_urlsafe(32)
     number: int = await connection.fetchval(
-        "INSERT INTO access.keys (client, kind, scopes, hall, window_no, per_minute, digest, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
+        SQL["create"],
         client,
         kind,
         list(scopes),
@@ -91,19 +91,13 @@ async def create(
 
 async def listed(connection: asyncpg.Connection | asyncpg.Pool) -> list[asyncpg.Record]:
     """Return all keys, newest first, without their digests."""
-    rows: list[asyncpg.Record] = await connection.fetch(
-        "SELECT id, client, kind, scopes, hall, window_no, per_minute, created_at, revoked_at"
-        " FROM access.keys ORDER BY id DESC"
-    )
+    rows: list[asyncpg.Record] = await connection.fetch(SQL["list"])
     return rows
 
 
 async def revoke(connection: asyncpg.Connection | asyncpg.Pool, number: int, now: datetime) -> bool:
     """Revoke a key; false where there is no such key in force."""
-    revoked = await connection.fetchval(
-        "UPDATE access.keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING id", number, now
-    )
-    return revoked is not None
+    return await connection.fetchval(SQL["revoke"], number, now) is not None
 
 
 class Clients:
@@ -119,12 +113,7 @@ class Clients:
         hashed = digest(key)
         client = self._known.get(hashed)
         if client is None and key.startswith(PREFIX):
-            row = await self._pool.fetchrow(
-                f"SELECT {_COLUMNS} FROM access.keys WHERE digest = $1 AND revoked_at IS NULL",  # noqa: S608 (constant)
-                hashed,
-            )
-            if row is not None:
-                client = self._known[hashed] = _client(row)
+            client = self._remember(await self._pool.fetchrow(SQL["by_digest"], hashed))
         return client
 
     async def numbered(self, number: int) -> Client | None:
@@ -132,10 +121,9 @@ class Clients:
         for client in self._known.values():
             if client.id == number:
                 return client
-        row = await self._pool.fetchrow(
-            f"SELECT {_COLUMNS}, digest FROM access.keys WHERE id = $1 AND revoked_at IS NULL",  # noqa: S608 (constant)
-            number,
-        )
+        return self._remember(await self._pool.fetchrow(SQL["by_id"], number))
+
+    def _remember(self, row: asyncpg.Record | None) -> Client | None:
         if row is None:
             return None
         client = self._known[row["digest"]] = _client(row)
@@ -146,10 +134,7 @@ class Clients:
         while True:
             await asyncio.sleep(1)
             try:
-                rows = await self._pool.fetch(
-                    "SELECT digest FROM access.keys WHERE revoked_at IS NOT NULL AND digest = ANY($1)",
-                    list(self._known),
-                )
+                rows = await self._pool.fetch(SQL["revoked"], list(self._known))
             except AWAY as error:
                 logger.warning("keys_not_checked", error=type(error).__name__)
                 self._known.clear()

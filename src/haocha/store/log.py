@@ -8,16 +8,19 @@ fsync for many.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 from uuid import UUID
 
 import asyncpg
 import structlog
 
-from haocha.store import events
+from haocha.store import events, sql
 from haocha.store.db import AWAY
+
+SQL = sql.load(Path(__file__).with_suffix(".sql")).named("query")
 
 LARGEST_BATCH = 1_000
 LULL = 0.02  # seconds: a busy log is not looked at for every commit
@@ -94,7 +97,7 @@ async def append(connection: asyncpg.Connection | asyncpg.Pool, groups: Sequence
     identities = [(index, identity) for index, group in enumerate(groups) for identity in group.identities]
     texts = [(index, text) for index, group in enumerate(groups) for text in group.texts]
     rows = await connection.fetch(
-        "SELECT * FROM log.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        SQL["append"],
         [event.originator_id for _, event in flat],
         [event.version for _, event in flat],
         [event.topic for _, event in flat],
@@ -117,14 +120,14 @@ async def append(connection: asyncpg.Connection | asyncpg.Pool, groups: Sequence
 class Batcher:
     """Group commit with a bounded queue: an answer is given only after COMMIT."""
 
-    def __init__(self, pool: asyncpg.Pool, limit: int) -> None:
-        """Take at most `limit` waiting groups."""
+    def __init__(self, pool: asyncpg.Pool, limit: int, observe: Callable[[int], None] = lambda _size: None) -> None:
+        """Take at most `limit` waiting groups; `observe` hears how many groups each commit held."""
         self._pool = pool
         self._limit = limit
         self._waiting: deque[tuple[Group, asyncio.Future[Verdict]]] = deque()
         self._wake = asyncio.Event()
         self._closing = False
-        self.batch_sizes: Any = None
+        self._observe = observe
 
     async def __aenter__(self) -> Self:
         """Start taking groups."""
@@ -184,8 +187,7 @@ class Batcher:
         except Exception as error:  # noqa: BLE001 (the batches behind this one must not wait for ever)
             await self._fail(batch, error)
         else:
-            if self.batch_sizes is not None:
-                self.batch_sizes.observe(len(batch))
+            self._observe(len(batch))
             again = []
             for item, verdict in zip(batch, verdicts, strict=True):
                 if verdict.verdict == "doubled":
@@ -214,65 +216,32 @@ def _answer(done: "asyncio.Future[Verdict]", verdict: Verdict) -> None:
         done.set_result(verdict)
 
 
-async def head(connection: asyncpg.Connection | asyncpg.Pool) -> int:
-    """Return the position of the last event, 0 for an empty log."""
-    position: int = await connection.fetchval("SELECT upto FROM log.commits ORDER BY upto DESC LIMIT 1")
-    return position
-
-
 async def latest_seal(connection: asyncpg.Connection | asyncpg.Pool) -> tuple[int, datetime, bytes]:
     """Return `(position, recorded_at, seal)` of the last commit."""
-    row = await connection.fetchrow("SELECT upto, recorded_at, seal FROM log.commits ORDER BY upto DESC LIMIT 1")
+    row = await connection.fetchrow(SQL["last"])
     return row["upto"], row["recorded_at"], row["seal"]
 
 
-def _recorded(rows: Iterable[Any]) -> list[Recorded]:
-    return [
-        Recorded(position, oid, version, topic, events.decode(topic, state, oid, version), at)
-        for position, oid, version, topic, state, at in rows
-    ]
-
-
-async def read_stream(connection: asyncpg.Connection | asyncpg.Pool, originator_id: UUID) -> list[Recorded]:
-    """Read one stream in version order; an unknown one is empty."""
-    return _recorded(
-        await connection.fetch(
-            "SELECT position, originator_id, originator_version, topic, state, recorded_at FROM log.events"
-            " WHERE originator_id = $1 ORDER BY originator_version",
-            originator_id,
-        )
-    )
+async def head(connection: asyncpg.Connection | asyncpg.Pool) -> int:
+    """Return the position of the last event, 0 for an empty log."""
+    position, *_ = await latest_seal(connection)
+    return position
 
 
 async def read_streams(
     connection: asyncpg.Connection | asyncpg.Pool, originator_ids: Sequence[UUID]
 ) -> dict[UUID, list[Recorded]]:
-    """Read several streams at once; unknown ones are missing."""
+    """Read several streams at once, each in version order; unknown ones are missing."""
     streams: dict[UUID, list[Recorded]] = {}
-    rows = await connection.fetch(
-        "SELECT position, originator_id, originator_version, topic, state, recorded_at FROM log.events"
-        " WHERE originator_id = ANY($1) ORDER BY originator_version",
-        originator_ids,
-    )
-    for recorded in _recorded(rows):
-        streams.setdefault(recorded.originator_id, []).append(recorded)
+    for position, stream, version, topic, state, at in await connection.fetch(SQL["streams"], originator_ids):
+        event = events.decode(topic, state, stream, version)
+        streams.setdefault(stream, []).append(Recorded(position, stream, version, topic, event, at))
     return streams
 
 
-async def read_range(
-    connection: asyncpg.Connection | asyncpg.Pool, after: int, upto: int, topics: Sequence[str], limit: int = 1_000
-) -> list[Recorded]:
-    """Read at most `limit` events of `topics` in `(after, upto]`, in log order."""
-    return _recorded(
-        await connection.fetch(
-            "SELECT position, originator_id, originator_version, topic, state, recorded_at FROM log.events"
-            " WHERE position > $1 AND position <= $2 AND topic = ANY($3) ORDER BY position LIMIT $4",
-            after,
-            upto,
-            topics,
-            limit,
-        )
-    )
+async def read_stream(connection: asyncpg.Connection | asyncpg.Pool, originator_id: UUID) -> list[Recorded]:
+    """Read one stream in version order; an unknown one is empty."""
+    return (await read_streams(connection, [originator_id])).get(originator_id, [])
 
 
 class Tail:

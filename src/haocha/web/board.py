@@ -13,6 +13,7 @@ import msgspec
 from litestar import Litestar, Request, Response, get
 from litestar.response import Redirect, Stream
 
+from haocha.domain.workdays import SHANGHAI
 from haocha.store.keys import Client
 from haocha.web import pages, reading, sessions
 from haocha.web.context import Context
@@ -54,7 +55,7 @@ async def lifespan(app: Litestar) -> AsyncIterator[None]:
 
 
 def _today(context: Context) -> date:
-    return context.now().astimezone(pages.SHANGHAI).date()
+    return context.now().astimezone(SHANGHAI).date()
 
 
 async def _viewer(context: Context, request: Request[Any, Any, Any]) -> tuple[Client | None, bool]:

@@ -66,8 +66,7 @@ async def open_context(instance: Instance, pool: asyncpg.Pool | None = None) -> 
             asyncio.create_task(clients.follow(), name="keys"),
         ]
         stack.push_async_callback(_cancel, following)
-        batcher = await stack.enter_async_context(Batcher(pool, settings.queue))
-        batcher.batch_sizes = metrics.BATCH_SIZE
+        batcher = await stack.enter_async_context(Batcher(pool, settings.queue, metrics.BATCH_SIZE.observe))
         yield Context(
             settings=settings,
             pool=pool,

@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
+from haocha.domain.workdays import SHANGHAI
 from haocha.store import log, sql
 from haocha.web import wire
 from haocha.web.parameters import DAY, WHOLE, Parameters
@@ -53,11 +54,11 @@ async def find(pool: asyncpg.Pool, asked: date | datetime | int, parameters: Par
     else:
         position = await pool.fetchval(SQL["before"], midnight(asked) + timedelta(days=1)) or 0
         return Moment(known=asked, position=position)
-    day = at.astimezone(wire.SHANGHAI).date()
+    day = at.astimezone(SHANGHAI).date()
     before = await pool.fetchval(SQL["before"], midnight(day)) or 0
     return Moment(known=day, position=position, after=min(before, position))
 
 
 def midnight(day: date) -> datetime:
     """Return when a day begins in Shanghai."""
-    return datetime.combine(day, time(), wire.SHANGHAI)
+    return datetime.combine(day, time(), SHANGHAI)

@@ -10,7 +10,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -19,10 +18,10 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from markupsafe import Markup
 
+from haocha.domain.workdays import SHANGHAI
 from haocha.web import charts
 
 FOLDER: Final = Path(__file__).parent
-SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 WEEKDAYS: Final = "一二三四五六日"
 HEADERS: Final = {

@@ -9,6 +9,7 @@ from hashlib import blake2b
 import msgspec
 
 from haocha.domain.codes import LEVELS
+from haocha.domain.workdays import SHANGHAI
 from haocha.web import pages
 from haocha.web.charts import percent
 from haocha.web.figures import Board
@@ -82,10 +83,10 @@ def render_parts(board: Board, view: View, now: datetime) -> dict[str, str]:
         "board": board,
         "view": view,
         "wall": view.wall,
-        "today": now.astimezone(pages.SHANGHAI).date(),
+        "today": now.astimezone(SHANGHAI).date(),
         "levels": LEVELS,
         "lagging": lagging(board, now),
-        "now_text": f"{now.astimezone(pages.SHANGHAI):%Y-%m-%d %H:%M:%S}",
+        "now_text": f"{now.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}",
     }
     names = [*AROUND, *(name for name, _ in panels(board, view))]
     return {name: pages.render(f"parts/{name}.html", **members).strip() for name in names}

@@ -8,13 +8,13 @@ import msgspec
 from haocha.domain import ids
 from haocha.domain.codes import BAD_LEVELS, CURRENT_INDICATORS, INDICATORS
 from haocha.domain.rating import RatingSubmitted, RatingSupplemented
+from haocha.domain.workdays import SHANGHAI
 from haocha.store.keys import ASKING_KINDS, Client
 from haocha.web import intake, wire
 from haocha.web.context import Context
 from haocha.web.forms import NO_EXT, RatingIn
 from haocha.web.intake import NAMING, Ready, Refused
 from haocha.web.problems import Fault
-from haocha.web.wire import SHANGHAI
 
 ASKED_CHANNELS = frozenset("12345")
 REASONS = ("/evalDetail", "/writingEvaluation")

@@ -2,6 +2,7 @@
 
 import hmac
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
@@ -13,10 +14,12 @@ from haocha.domain import ids, receipt
 from haocha.domain.codes import LEVELS
 from haocha.domain.rating import Rating, RatingContested, RatingSubmitted, RatingSupplemented
 from haocha.domain.ticket import Ticket
-from haocha.store import aggregates, events, log
+from haocha.store import aggregates, events, log, sql
 from haocha.web.auth import address_of
 from haocha.web.context import Context
 from haocha.web.problems import Problem, not_found
+
+SQL = sql.load(Path(__file__).with_suffix(".sql")).named("query")
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -40,8 +43,6 @@ STATES: dict[type, Literal["counted", "supplement", "contested"]] = {
     RatingSupplemented: "supplement",
     RatingContested: "contested",
 }
-
-
 LAST_POSITION = 2**63 - 1  # of a bigint; a code is long enough to name a later one
 
 
@@ -57,9 +58,7 @@ async def look_up(context: Context, code: str) -> Found | None:
     if read.position > LAST_POSITION:
         return None
     row = await context.pool.fetchrow(
-        "SELECT e.originator_id, e.topic, c.upto, c.recorded_at, c.seal FROM log.events e,"
-        " LATERAL (SELECT upto, recorded_at, seal FROM log.commits WHERE upto >= e.position ORDER BY upto LIMIT 1) c"
-        " WHERE e.position = $1",
+        SQL["sealed"],
         read.position,
     )
     if row is None or not hmac.compare_digest(receipt.tag(context.receipt_key, row["originator_id"]), read.tag):
@@ -88,8 +87,7 @@ async def _ticket(context: Context, fact: Any) -> str | None:
     """Return the status of the newest ticket of the rating's case, None where none was opened."""
     case = ids.rating_id(context.install.namespace, fact.project_no, fact.service_number)
     ticket = await context.pool.fetchval(
-        "SELECT originator_id FROM log.events WHERE topic = 'ticket.opened:v1' AND state ->> 'caseId' = $1"
-        " ORDER BY position DESC LIMIT 1",
+        SQL["ticket_of"],
         str(case),
     )
     return None if ticket is None else (await aggregates.get(context.pool, Ticket, ticket)).status

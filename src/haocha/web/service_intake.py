@@ -8,13 +8,13 @@ import msgspec
 
 from haocha.domain import ids
 from haocha.domain.service import ServiceRecorded
+from haocha.domain.workdays import SHANGHAI
 from haocha.store.keys import Client
 from haocha.web import intake, wire
 from haocha.web.context import Context
 from haocha.web.forms import ServiceIn
 from haocha.web.intake import NAMING, Ready, Refused
 from haocha.web.problems import Fault
-from haocha.web.wire import SHANGHAI
 
 IDENTITY = (
     "userName",

@@ -8,17 +8,17 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from haocha.domain.workdays import SHANGHAI
 from haocha.web import brackets
 from haocha.web.forms import NO_EXT, RatingIn, ServiceIn
 from haocha.web.problems import Fault, Problem
 
-SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 LOCAL = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
