@@ -6,11 +6,11 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.params import QueryParameter
 
-from haocha.store import readmodels
+from haocha.web import newest
 from haocha.web.auth import requires
 from haocha.web.context import Context
-from haocha.web.parameters import After, Area, Cursor, Dept, From, Hall, Limit, Parameters, Pf, To, cursor
-from haocha.web.scores import behind
+from haocha.web.newest import Below
+from haocha.web.parameters import After, Area, Cursor, Dept, From, Hall, Limit, Parameters, Pf, To
 
 KINDS = {1: "rating", 2: "supplement", 3: "contest"}
 LEVELS = ("1", "2", "3", "4", "5")
@@ -38,12 +38,6 @@ ProjectNo = Annotated[str | None, QueryParameter(name="projectNo", schema_extra=
 Window = Annotated[str | None, QueryParameter(name="window", schema_extra=_key, description="大厅代码/窗口号")]
 Staff = Annotated[str | None, QueryParameter(name="staff", schema_extra=_key, description="部门代码/工号")]
 Flagged = Annotated[str | None, QueryParameter(name="flag", schema_extra={"enum": list(FLAGS)}, description="标记")]
-
-
-class Below(msgspec.Struct, frozen=True):
-    """Where a page ended."""
-
-    position: int
 
 
 class Fact(msgspec.Struct, frozen=True, rename="camel"):
@@ -84,21 +78,7 @@ async def list_ratings(
     parameters = Parameters(request, ALLOWED)
     arguments, limit, after = read(parameters)
     parameters.check()
-    if after is not None:
-        await readmodels.wait_for(context.pool, "ledger", after)
-    position = await readmodels.position(context.pool, "ledger")
-    try:
-        rows = await readmodels.query(context.pool, "ledger", "ratings", *arguments, limit + 1)
-    except readmodels.NotBuilt:
-        raise behind() from None
-    more = len(rows) > limit
-    rows = rows[:limit]
-    answer = {
-        "position": position,
-        "items": [item(row) for row in rows],
-        "nextCursor": cursor(Below(rows[-1]["position"])) if more else None,
-    }
-    return Response(msgspec.json.encode(answer), media_type="application/json")
+    return await newest.page(context.pool, "ledger", "ratings", arguments, limit=limit, after=after, item=item)
 
 
 def read(parameters: Parameters) -> tuple[list[object], int, int | None]:

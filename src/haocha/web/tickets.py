@@ -9,12 +9,13 @@ from litestar.params import FromPath, QueryParameter
 
 from haocha.domain.ticket import STATUSES, Ticket
 from haocha.domain.ticket_events import SOURCES, Opened, TicketEvent
-from haocha.store import aggregates, log, readmodels
+from haocha.store import aggregates, log
+from haocha.web import newest
 from haocha.web.auth import requires
 from haocha.web.context import Context
-from haocha.web.parameters import After, Area, Cursor, From, Hall, Limit, Parameters, To, cursor
+from haocha.web.newest import Below
+from haocha.web.parameters import After, Area, Cursor, From, Hall, Limit, Parameters, To
 from haocha.web.problems import not_found
-from haocha.web.scores import behind
 
 USUAL, MOST = 50, 1_000
 ALLOWED = ("status", "source", "unit", "hall", "area", "from", "to", "limit", "cursor", "after")
@@ -36,12 +37,6 @@ Source = Annotated[
 Unit = Annotated[
     str | None, QueryParameter(name="unit", schema_extra={"pattern": "^[!-~]{1,50}$"}, description="承办单位代码")
 ]
-
-
-class Below(msgspec.Struct, frozen=True):
-    """Where a page ended."""
-
-    position: int
 
 
 @get("/v1/tickets", guards=[requires("tickets:read")], tags=["tickets"], operation_id="listTickets")
@@ -75,19 +70,7 @@ async def list_tickets(
         until,
     )
     parameters.check()
-    if after is not None:
-        await readmodels.wait_for(context.pool, "tickets", after)
-    position = await readmodels.position(context.pool, "tickets")
-    try:
-        rows = await readmodels.query(context.pool, "tickets", "list", *arguments, limit + 1)
-    except readmodels.NotBuilt:
-        raise behind() from None
-    answer = {
-        "position": position,
-        "items": [_item(row) for row in rows[:limit]],
-        "nextCursor": cursor(Below(rows[limit - 1]["position"])) if len(rows) > limit else None,
-    }
-    return Response(msgspec.json.encode(answer), media_type="application/json")
+    return await newest.page(context.pool, "tickets", "list", arguments, limit=limit, after=after, item=_item)
 
 
 @get("/v1/tickets/{ticket_id:uuid}", guards=[requires("tickets:read")], tags=["tickets"], operation_id="getTicket")
