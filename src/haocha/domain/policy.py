@@ -13,8 +13,10 @@ import msgspec
 
 from haocha.domain.workdays import Calendar, CalendarPublished, Deadline, Limit, Span
 
-Stage = Literal["dispatch", "acceptance", "contact", "review", "appeal", "fix", "approval", "verification", "closing"]
-"""What a deadline is for; `contact` and `closing` run beside the others."""
+Stage = Literal[
+    "dispatch", "acceptance", "contact", "review", "appeal", "fix", "approval", "verification", "closing", "look_back"
+]
+"""What a deadline is for; `contact` and `closing` run beside the others, `look_back` after the closing."""
 
 Difficulty = Literal["simple", "general", "difficult"]
 """难易程度."""

@@ -21,8 +21,8 @@ Source = Literal["rating", "supplement", "contested", "inspection", "complaint",
 
 SOURCES: tuple[Source, ...] = get_args(Source)
 
-Role = Literal["handler", "supervisor", "reviewer", "agent", "inspector", "admin", "citizen"]
-"""承办, 督办, 复核, 回访, 查评, 管理员, 评价人."""
+Role = Literal["handler", "supervisor", "reviewer", "agent", "inspector", "leader", "auditor", "admin", "citizen"]
+"""承办, 督办, 复核, 回访, 查评, 领导, 审计, 管理员, 评价人; leaders and auditors only read."""
 
 Outcome = Literal["fixed", "explained", "excluded", "merged", "unreachable"]
 """已整改, 已解释, 不予采纳, 已合并, 无法联系."""
@@ -67,6 +67,11 @@ class Snapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, 
     named: bool = False
     subject: UUID | None = None
     texts: dict[str, TextReference] = {}
+    kind: str = ""
+    """Of a complaint how it came: box 意见箱, hotline 热线, desk “办不成事”窗口, comment 综合点评, other."""
+    standard: str = ""
+    """Of an inspection's finding: the code in the indicator tree (指标体系) that it fails."""
+    evidence: tuple[Evidence, ...] = ()
 
 
 class TicketEvent(AggregateEvent, frozen=True, kw_only=True, omit_defaults=True):

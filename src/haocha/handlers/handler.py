@@ -30,12 +30,31 @@ class Timer(NamedTuple):
     payload: dict[str, Any]
 
 
+class Notice(NamedTuple):
+    """Something to hear of, for those of `role` (and of `unit`, or who oversee `area`) or for one account.
+
+    `id` is a function of its cause, so telling it twice tells it once. `members` fill the notice's sentence; nothing
+    personal is among them. `subject` is where the vault holds the citizen whom it is for, where it is for him.
+    """
+
+    id: UUID
+    kind: str
+    ticket: UUID
+    members: dict[str, Any]
+    role: str = ""
+    unit: str = ""
+    area: str = ""
+    account: str = ""
+    subject: UUID | None = None
+
+
 class Effects(NamedTuple):
     """What a batch of events leads to; `cursor`: from where to go on with the same batch in the next transaction."""
 
     aggregates: Iterable[Aggregate] = ()
     timers: Sequence[Timer] = ()
     cursor: str | None = None
+    notices: Sequence[Notice] = ()
 
 
 NOTHING = Effects()
@@ -78,6 +97,7 @@ class EventHandler(Handler):
         """React to each event in turn, and put the effects together."""
         changed: dict[UUID, Aggregate] = {}
         timers: list[Timer] = []
+        notices: list[Notice] = []
         for event in batch:
             try:
                 effects = self.react(event, state)
@@ -85,7 +105,8 @@ class EventHandler(Handler):
                 continue
             changed |= {aggregate.id: aggregate for aggregate in effects.aggregates}
             timers += effects.timers
-        return Effects(changed.values(), timers)
+            notices += effects.notices
+        return Effects(changed.values(), timers, notices=notices)
 
     @abstractmethod
     def react(self, event: Recorded, state: Any) -> Effects:
