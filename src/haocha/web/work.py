@@ -1,0 +1,78 @@
+"""The frame of the workbench (工作台): one layout for all its pages, and which of them a role may open.
+
+`MAY_OPEN` is the one table of pages and roles: the navigation shows by it what there is to go to, and a page's own
+guard takes its roles from it (`requires_account(*work.MAY_OPEN["/desk/ledger"], page=True)`), so that nobody is shown
+a way that is then refused.
+"""
+
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response
+
+from haocha.domain.account import ROLES, Account, AccountRole
+from haocha.web import pages, sessions, words
+from haocha.web.context import Context
+
+MAY_OPEN: Final[dict[str, tuple[AccountRole, ...]]] = {
+    "/desk": ("handler", "supervisor", "reviewer", "agent", "inspector"),
+    "/desk/overview": ("supervisor", "leader", "auditor"),
+    "/desk/ledger": ("handler", "supervisor", "reviewer", "inspector", "leader", "auditor"),
+    "/desk/circulars": ("handler", "supervisor", "leader", "auditor"),
+    "/desk/sources": ("supervisor", "agent", "inspector"),
+    "/desk/inbox": ROLES,
+    "/": ROLES,
+    "/admin/accounts": ("admin",),
+    "/account": ROLES,
+}
+NAMES: Final = {
+    "/desk": "工作台",
+    "/desk/overview": "督办看板",
+    "/desk/ledger": "问题台账",
+    "/desk/circulars": "通报",
+    "/desk/sources": "查评与投诉",
+    "/desk/inbox": "消息",
+    "/": "大屏",
+    "/admin/accounts": "管理",
+}
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One way of the navigation; `count` is what waits there."""
+
+    address: str
+    name: str
+    active: bool
+    count: int = 0
+
+
+def entries(role: AccountRole, active: str, unread: int) -> list[Entry]:
+    """Return the ways that a role may go, in their order; `active` is the address of the page itself."""
+    return [
+        Entry(address, name, address == active, unread if address == "/desk/inbox" else 0)
+        for address, name in NAMES.items()
+        if role in MAY_OPEN[address]
+    ]
+
+
+async def work_page(
+    request: Request[Any, Any, Any], template: str, *, active: str, status: int = 200, **members: Any
+) -> Response[str]:
+    """Answer with a page of the workbench for the account that asks; `active` is the way it belongs to (`NAMES`).
+
+    Every template gets `account`, `words` (web/words.py), `csrf` for its forms (a hidden field `csrf`), and `now`.
+    """
+    context: Context = request.app.state.context
+    account: Account = request.state.account
+    session = request.cookies.get(sessions.SESSION)
+    return pages.page(
+        template,
+        status=status,
+        account=account,
+        csrf=sessions.csrf_token(context, session) if session else "",
+        entries=entries(account.role, active, 0),
+        here=active,
+        words=words,
+        now=context.now(),
+        **members,
+    )
