@@ -162,6 +162,9 @@ GOLDEN = {
             "repeatDays": 30,
         },
         "by": "haocha",
+        "area": "3701",
+        "dept": "dept-7",
+        "withdrawn": True,
     },
 }
 

@@ -25,6 +25,10 @@ Level = Literal["remind", "yellow", "red", "circular", "talk"]
 """提醒 → 黄牌 → 红牌督办 → 通报 → 约谈."""
 
 
+DEFAULT_NAME = "default"
+"""The policy that is always there; it has no scope and cannot be withdrawn."""
+
+
 class StageRule(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """How long a stage may take, from when; `simple` and `difficult` where they differ from `limit`."""
 
@@ -66,7 +70,7 @@ class LookBack(msgspec.Struct, frozen=True, rename="camel"):
     after: Limit
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Policy(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """One version of the rules."""
 
     hours: tuple[Span, ...]
@@ -89,6 +93,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     look_back: LookBack
     repeat_days: int
     """Within so many days, bad ratings of the same person on the same matter are related."""
+    appeals: int = 1
+    """How often the unit may appeal in the life of a ticket."""
+    answer: Limit = Limit(3, "natural")
+    """How long one asking of the citizen waits for the answer."""
 
 
 class PolicyPublished(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -101,14 +109,25 @@ class PolicyPublished(msgspec.Struct, frozen=True, kw_only=True, rename="camel",
     policy: Policy
     at: datetime
     by: str = ""
+    area: str = ""
+    """For tickets of areas whose code begins so; empty for all."""
+    dept: str = ""
+    """For tickets that are about this department; empty for all."""
+    withdrawn: bool = False
+    """From here on the name holds for nobody; tickets opened under it keep it."""
+
+    def holds_for(self, area: str, dept: str) -> bool:
+        """Say whether a ticket about `dept` in `area` would be opened under this."""
+        return not self.withdrawn and area.startswith(self.area) and self.dept in ("", dept)
 
 
 class Terms(NamedTuple):
-    """The policy and the calendar that a ticket is handled under."""
+    """The policy and the calendar that a ticket is handled under; `seed` is the installation's, for drawing samples."""
 
     policy_version: str
     policy: Policy
     calendar: Calendar
+    seed: str = ""
 
     def due(self, stage: Stage, start: datetime, difficulty: Difficulty = "general") -> Deadline:
         """Return the deadline of a stage whose clock started at `start`; raises KeyError where it has no limit."""
@@ -121,30 +140,58 @@ class Terms(NamedTuple):
 
 
 class Rulebook(NamedTuple):
-    """All published versions with their positions, oldest first."""
+    """All published versions with their positions, oldest first, and the installation's seed."""
 
     policies: tuple[tuple[int, PolicyPublished], ...]
     calendars: tuple[tuple[int, CalendarPublished], ...]
+    seed: str = ""
 
-    def at(self, position: int) -> Terms:
-        """Return what was in force at `position`; before the first version, the first."""
-        policy = [published for since, published in self.policies if since <= position] or [self.policies[0][1]]
+    def at(self, position: int, area: str = "", dept: str = "") -> Terms:
+        """Return what was in force at `position` for a ticket about `dept` in `area`; before the first, the first."""
         calendar = [published for since, published in self.calendars if since <= position] or [self.calendars[0][1]]
-        return Terms(policy[-1].version, policy[-1].policy, Calendar.of(calendar[-1]))
+        return self._terms(self.policy_at(position, area, dept), calendar[-1])
+
+    def policy_at(self, position: int, area: str = "", dept: str = "") -> PolicyPublished:
+        """Return the most specific policy in force: the department's, else the longest area prefix's, else the default.
+
+        Of two that are equally specific the one published later counts.
+        """
+        holding = [published for published in self.in_force(position) if published.holds_for(area, dept)]
+        return max(
+            reversed(holding),
+            key=lambda published: (published.dept != "", len(published.area)),
+            default=self.policies[0][1],
+        )
+
+    def in_force(self, position: int) -> list[PolicyPublished]:
+        """Return the latest version of each name at `position`, the last published last, without those withdrawn."""
+        latest: dict[str, PolicyPublished] = {}
+        for since, published in self.policies:
+            if since <= position:
+                latest.pop(published.name, None)
+                latest[published.name] = published
+        return [published for published in latest.values() if not published.withdrawn]
 
     def of(self, policy_version: str, calendar_version: str) -> Terms:
-        """Return the versions that a ticket was opened under."""
-        policy = next(published for _, published in self.policies if published.version == policy_version)
-        calendar = next(published for _, published in self.calendars if published.version == calendar_version)
-        return Terms(policy.version, policy.policy, Calendar.of(calendar))
+        """Return the versions that a ticket was opened under; raises KeyError where there is no such version."""
+        return self._terms(self.policy(policy_version), self.calendar(calendar_version))
+
+    def policy(self, version: str) -> PolicyPublished:
+        """Return one version of a policy; raises KeyError."""
+        return {published.version: published for _, published in self.policies}[version]
+
+    def calendar(self, version: str) -> CalendarPublished:
+        """Return one version of the calendar; raises KeyError."""
+        return {published.version: published for _, published in self.calendars}[version]
+
+    def _terms(self, policy: PolicyPublished, calendar: CalendarPublished) -> Terms:
+        return Terms(policy.version, policy.policy, Calendar.of(calendar), self.seed)
 
 
 def policy_id(namespace: UUID, name: str) -> UUID:
     """Name the stream of a policy."""
     return uuid5(namespace, f"policy|{name}")
 
-
-DEFAULT_NAME = "default"
 
 DEFAULT = Policy(
     hours=(Span(time(9), time(12)), Span(time(13), time(17))),

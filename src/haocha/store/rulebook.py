@@ -1,6 +1,7 @@
 """The published policies and calendars: seeded when a log has none, read by what decides on tickets."""
 
 from datetime import date, datetime
+from pathlib import Path
 
 import asyncpg
 import chinese_calendar
@@ -8,8 +9,10 @@ from chinese_calendar import constants
 
 from haocha.domain.policy import DEFAULT, DEFAULT_NAME, PolicyPublished, Rulebook, policy_id
 from haocha.domain.workdays import SATURDAY, CalendarPublished, calendar_id
-from haocha.store import events, log
+from haocha.store import events, log, sql
 from haocha.store.install import Install
+
+SQL = sql.load(Path(__file__).with_suffix(".sql")).named("query")
 
 FIRST_VERSION = 1
 
@@ -45,7 +48,30 @@ async def seed(connection: asyncpg.Connection | asyncpg.Pool, install: Install, 
 
 async def load(connection: asyncpg.Connection | asyncpg.Pool, install: Install) -> Rulebook:
     """Read all versions; `seed` has made sure that there is one of each."""
-    ids = policy_id(install.namespace, DEFAULT_NAME), calendar_id(install.namespace)
-    streams = await log.read_streams(connection, ids)
-    policies, calendars = ([(r.position, r.event) for r in streams.get(stream, [])] for stream in ids)
-    return Rulebook(tuple(policies), tuple(calendars))
+    policies, calendars = [], []
+    for position, stream, version, topic, state in await connection.fetch(SQL["versions"]):
+        event = events.decode(topic, state, stream, version)
+        if isinstance(event, PolicyPublished):
+            policies.append((position, event))
+        else:
+            calendars.append((position, event))
+    return Rulebook(tuple(policies), tuple(calendars), seed=str(install.namespace))
+
+
+class Rules:
+    """The rulebook as it is now, read again only where a version came."""
+
+    def __init__(self, pool: asyncpg.Pool, install: Install) -> None:
+        """Read from the log behind `pool`, when first asked."""
+        self._pool = pool
+        self._install = install
+        self._read: tuple[int, Rulebook] = 0, Rulebook((), (), seed=str(install.namespace))
+
+    async def current(self) -> Rulebook:
+        """Return all versions; where nothing came since the last time this is one look at an index."""
+        position: int = await self._pool.fetchval(SQL["latest"])
+        known, rulebook = self._read
+        if position > known:
+            rulebook = await load(self._pool, self._install)
+            self._read = position, rulebook
+        return rulebook

@@ -17,6 +17,7 @@ from haocha.store.install import Install
 from haocha.store.instance import Instance
 from haocha.store.keys import Clients
 from haocha.store.log import Batcher, Tail
+from haocha.store.rulebook import Rules
 from haocha.store.vault import Vault
 from haocha.web import metrics
 from haocha.web.limits import Limiter
@@ -37,6 +38,7 @@ class Context:
     tail: Tail
     clients: Clients
     vault: Vault
+    rules: Rules
     digest_key: bytes
     receipt_key: bytes
     key_limits: Limiter
@@ -76,6 +78,7 @@ async def open_context(instance: Instance, pool: asyncpg.Pool | None = None) -> 
             tail=tail,
             clients=clients,
             vault=Vault(settings.keys),
+            rules=Rules(pool, install),
             digest_key=settings.keys.derive("digest"),
             receipt_key=settings.keys.derive("receipt"),
             key_limits=Limiter(PUBLIC_PER_MINUTE),
