@@ -55,7 +55,7 @@ async def delete(pool: asyncpg.Pool, account: str, name: str) -> bool:
 
 
 async def start_with(pool: asyncpg.Pool, account: str, name: str) -> bool:
-    """Let the workbench open with this view, or with none of them where `name` is empty; false where it is not there."""
+    """Let the workbench open with this view, with none of them where `name` is empty; false where it is not there."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(SQL["stop_starting"], account, name)
         return not name or await connection.fetchval(SQL["start"], account, name) is not None

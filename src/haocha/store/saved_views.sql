@@ -13,7 +13,10 @@ UPDATE access.views SET name = $3 WHERE account = $1 AND name = $2 RETURNING nam
 -- section: query delete
 DELETE FROM access.views WHERE account = $1 AND name = $2 RETURNING name;
 -- section: query stop_starting
-UPDATE access.views SET starts = false WHERE account = $1 AND starts AND name <> $2;
+-- $2 the view that starts from now on, '' where none does
+UPDATE access.views SET starts = false
+ WHERE account = $1 AND starts AND name <> $2
+   AND ($2 = '' OR EXISTS (SELECT FROM access.views WHERE account = $1 AND name = $2));
 -- section: query start
 UPDATE access.views SET starts = true WHERE account = $1 AND name = $2 RETURNING name;
 -- section: query starting
