@@ -10,14 +10,24 @@ from uuid import UUID
 
 import msgspec
 
-from haocha.domain import entries, policy, rating, service, ticket_events, workdays
+from haocha.domain import (
+    complaint,
+    entries,
+    identity,
+    inspection,
+    policy,
+    rating,
+    service,
+    ticket_events,
+    workdays,
+)
 from haocha.domain.aggregate import AggregateEvent
 
 State = dict[str, Any]
 
 EVENTS: dict[str, type] = {
     event.TOPIC: event
-    for module in (rating, service, entries, ticket_events, policy, workdays)
+    for module in (rating, service, complaint, inspection, entries, ticket_events, policy, workdays, identity)
     for event in module.EVENTS
 }
 """Every current topic and its struct; each module of the domain lists its own in `EVENTS`."""
