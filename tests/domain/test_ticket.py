@@ -9,7 +9,8 @@ from haocha.domain import ticket_events as events
 from haocha.domain.aggregate import CauseHeld
 from haocha.domain.policy import DEFAULT, Terms
 from haocha.domain.rating import TextReference
-from haocha.domain.ticket import STATUSES, Snapshot, Ticket, TicketClosed
+from haocha.domain.ticket import STATUSES, Ticket, TicketClosed
+from haocha.domain.ticket_events import Snapshot
 from haocha.domain.workdays import SHANGHAI, Calendar, Limit
 
 NAMESPACE = UUID(int=7)

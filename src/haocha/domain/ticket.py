@@ -1,165 +1,311 @@
-"""A ticket (工单): opened by a bad rating, open until closed; closing is no command, it follows from what happened."""
+"""A ticket (工单): every command of people about it. A command guards, then tells one event and what follows from it.
 
-from datetime import datetime
-from typing import Literal, Self, get_args
-from uuid import UUID
+Closing is never a command: it follows from a verdict, an upheld appeal, a merger, or attempts that nobody answered.
+State is in `ticket_state`, who may do what in `ticket_guards`, what needs no person in `ticket_course`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final, Literal
 
 from haocha.domain import ticket_events as events
-from haocha.domain.aggregate import Aggregate
-from haocha.domain.errors import Refusal
-from haocha.domain.policy import Stage, Terms
-from haocha.domain.ticket_events import Snapshot, Source, TicketEvent
-from haocha.domain.workdays import SHANGHAI
+from haocha.domain import ticket_guards as guards
+from haocha.domain.account import Account
+from haocha.domain.policy import Difficulty, Stage, Terms
+from haocha.domain.rating import TextReference
+from haocha.domain.ticket_course import TicketClosed, TicketCourse
+from haocha.domain.ticket_events import Actor, Evidence
+from haocha.domain.ticket_state import STATUSES, Status, day_of, status_after
+from haocha.domain.workdays import Deadline, Limit
 
-Status = Literal[
-    "awaiting_dispatch",
-    "awaiting_acceptance",
-    "reviewing",
-    "appealing",
-    "fixing",
-    "approving",
-    "verifying",
-    "closed",
-]
-"""待分派 · 待签收 · 核实中 · 申诉中 · 整改中 · 待审核 · 待回访 · 已办结."""
+__all__ = ["STATUSES", "Status", "Ticket", "TicketClosed", "status_after"]
 
-STATUSES: tuple[Status, ...] = get_args(Status)
+CITIZEN: Final = Actor(role="citizen")
+SATISFIED: Final = 3  # 基本满意 and better
 
 
-class TicketClosed(Refusal):
-    """A closed ticket takes nothing in: what comes later opens another."""
+class Ticket(TicketCourse):
+    """A ticket, and what may be decided about it."""
 
-    code = "ticket_closed"
+    def allowed(self, by: Account, terms: Terms, at: datetime) -> tuple[str, ...]:
+        """Name the commands that this person may give now."""
+        return tuple(name for name in guards.COMMANDS if guards.refusal(self, name, by, terms, at) is None)
 
+    # The way through the unit
 
-class Ticket(Aggregate):
-    """A ticket as its events tell it."""
+    def dispatch(
+        self, by: Account, terms: Terms, at: datetime, *, unit: str, note: TextReference | None = None
+    ) -> None:
+        """派单: give a ticket without a unit to one."""
+        guards.dispatch(self, by, terms, at)
+        self._tell(events.Dispatched, terms, at, by, self._new(terms, at, "acceptance"), unit=unit, note=note)
 
-    number: str
-    source: Source
-    source_id: str
-    case_id: UUID | None
-    snapshot: Snapshot
-    unit: str
-    policy_version: str
-    calendar_version: str
-    status: Status
-    entered_at: datetime
-    dues: dict[Stage, datetime]
-    provisional: set[Stage]
-    joined: list[str]
+    def accept(self, by: Account, terms: Terms, at: datetime) -> None:
+        """签收: take the ticket on."""
+        guards.accept(self, by, terms, at)
+        self._tell(events.Accepted, terms, at, by, self._new(terms, at, "review"))
 
-    @classmethod
-    def opened(
-        cls,
-        ticket_id: UUID,
-        *,
-        source: Source,
-        source_id: str,
-        case_id: UUID | None,
-        snapshot: Snapshot,
-        unit: str,
+    def transfer(self, by: Account, terms: Terms, at: datetime, *, unit: str, reason: TextReference) -> None:
+        """改派, or 退单 to the triage queue where `unit` is ''; every clock runs on."""
+        guards.transfer(self, by, terms, at)
+        if unit == self.unit:
+            raise guards.SameUnit(f"Ticket {self.number} is with {unit} already.")
+        new = self._new(terms, at, "acceptance" if unit else "dispatch")
+        self._tell(events.Transferred, terms, at, by, new, previous=self.unit, unit=unit, reason=reason)
+
+    def contact(
+        self, by: Account, terms: Terms, at: datetime, *, channel: str, reached: bool, note: TextReference | None = None
+    ) -> None:
+        """联系: record one attempt; after the policy's number of unanswered calls for a verdict it closes."""
+        guards.contact(self, by, terms, at)
+        verifying = self.status == "verifying"
+        self._tell(
+            events.Contacted,
+            terms,
+            at,
+            by,
+            purpose="verification" if verifying else "review",
+            channel=channel,
+            attempt=(self.unanswered if verifying else self.contacts) + 1,
+            reached=reached,
+            note=note,
+        )
+        if verifying and self.attempts >= terms.policy.verification_attempts:
+            self._close("unreachable", terms, at)
+
+    def review(
+        self,
+        by: Account,
         terms: Terms,
         at: datetime,
-        cause: int,
-    ) -> Self:
-        """Open the ticket of the event at position `cause`, which happened `at`; `unit` is '' where none is known."""
-        entered: Stage = "acceptance" if unit else "dispatch"
-        deadlines = {
-            stage: terms.due(stage, at)
-            for stage, rule in terms.policy.stages.items()
-            if stage == entered or (rule.start == "opened" and stage not in ("acceptance", "dispatch"))
-        }
-        opened = events.Opened(
-            originator_id=ticket_id,
-            originator_version=1,
-            number=f"{at.astimezone(SHANGHAI).year}-{cause}",
-            source=source,
-            source_id=source_id,
-            case_id=case_id,
-            snapshot=snapshot,
-            unit=unit,
-            policy_version=terms.policy_version,
-            calendar_version=terms.calendar.version,
-            dues={stage: deadline.at for stage, deadline in deadlines.items()},
-            provisional=tuple(stage for stage, deadline in deadlines.items() if deadline.provisional),
-            at=at,
-            cause=cause,
-        )
-        ticket = cls.begin(ticket_id, opened)
-        ticket.pending_events.append(opened)
-        return ticket
-
-    @classmethod
-    def begin(cls, originator_id: UUID, opened: events.Opened) -> Self:
-        """Start from the stream's first event."""
-        ticket = cls.__new__(cls)
-        ticket.__base_init__(originator_id, 1, opened.at)
-        ticket.number, ticket.source, ticket.source_id = opened.number, opened.source, opened.source_id
-        ticket.case_id, ticket.snapshot, ticket.unit = opened.case_id, opened.snapshot, opened.unit
-        ticket.policy_version, ticket.calendar_version = opened.policy_version, opened.calendar_version
-        ticket.status = "awaiting_acceptance" if opened.unit else "awaiting_dispatch"
-        ticket.entered_at, ticket.dues, ticket.provisional, ticket.joined = opened.at, {}, set(), []
-        opened.apply(ticket)
-        return ticket
-
-    @property
-    def is_open(self) -> bool:
-        """Say whether something remains to be done."""
-        return self.status != "closed"
-
-    def join(
-        self, *, source: Source, source_id: str, snapshot: Snapshot, terms: Terms, at: datetime, cause: int
+        *,
+        verdict: Literal["substantiated", "partly", "unsubstantiated"],
+        ground: str,
+        disposition: Literal["fix", "explain"],
+        finding: TextReference,
+        difficulty: Difficulty = "general",
+        basis: TextReference | None = None,
+        evidence: tuple[Evidence, ...] = (),
     ) -> None:
-        """Take in another bad rating of the same case, while the ticket is open."""
-        if not self.is_open:
-            raise TicketClosed(f"Ticket {self.number} is closed; {source} {source_id} opens a ticket of its own.")
-        self.trigger_event(
-            events.Joined,
-            source=source,
-            source_id=source_id,
-            snapshot=snapshot,
-            worked=terms.worked(self.entered_at, at),
-            at=at,
-            cause=cause,
+        """核实: say whether it is true, why it came to this, how hard it is, and whether to fix or to explain."""
+        guards.review(self, by, terms, at)
+        if disposition == "explain":
+            if basis is None:
+                raise guards.BasisMissing(f"Ticket {self.number}: an explanation needs the legal basis.")
+            dues = self._new(terms, at, "approval", again=True)
+        elif "fix" in self.dues and self.started["fix"] >= self.began:
+            dues = {"fix": self._deadline("fix", self.started["fix"], terms, difficulty)}
+        else:
+            dues = {"fix": self._deadline("fix", at, terms, difficulty)}
+        self._tell(
+            events.Reviewed,
+            terms,
+            at,
+            by,
+            dues,
+            verdict=verdict,
+            ground=ground,
+            difficulty=difficulty,
+            disposition=disposition,
+            finding=finding,
+            basis=basis,
+            evidence=evidence,
         )
 
-    def evolve(self, event: TicketEvent) -> None:
-        """Take one event in."""
-        self.dues |= event.dues
-        self.provisional = self.provisional - set(event.dues) | set(event.provisional)
-        match event:
-            case events.Dispatched() | events.Transferred():
-                self.unit = event.unit
-            case events.Joined():
-                self.joined.append(event.source_id)
-            case _:
-                pass
-        status = status_after(event)
-        if status is not None and status != self.status:
-            self.status, self.entered_at = status, event.at
+    def request_extension(
+        self, by: Account, terms: Terms, at: datetime, *, reason: TextReference, stage: Stage | None = None
+    ) -> None:
+        """延期申请, before the deadline; for the first extendable stage whose clock runs where none is named."""
+        guards.request_extension(self, by, terms, at)
+        rule = terms.policy.extension
+        wanted = stage or next(stage for stage in rule.stages if self.runs(stage))
+        if wanted not in rule.stages or not self.runs(wanted) or wanted not in self.dues:
+            raise guards.NotExtendable(f"{wanted} of ticket {self.number} cannot be extended now.")
+        if self.extended[wanted] >= rule.times:
+            raise guards.ExtensionsSpent(f"{wanted} of ticket {self.number} was extended {rule.times} times already.")
+        if at > self.dues[wanted]:
+            raise guards.AlreadyOverdue(f"{wanted} of ticket {self.number} was due {self.dues[wanted]:%Y-%m-%d %H:%M}.")
+        self._tell(events.ExtensionRequested, terms, at, by, stage=wanted, limit=rule.limit, reason=reason)
 
+    def decide_extension(
+        self, by: Account, terms: Terms, at: datetime, *, granted: bool, reason: TextReference | None = None
+    ) -> None:
+        """延期审批: granted, the deadline moves by the policy's limit from where it was."""
+        guards.decide_extension(self, by, terms, at)
+        stage = self.extension
+        assert stage is not None  # noqa: S101 (the guard said so)
+        moved = terms.calendar.deadline(self.dues[stage], terms.policy.extension.limit, terms.policy.hours)
+        dues: dict[Stage, Deadline] = {stage: moved} if granted else {}
+        self._tell(events.ExtensionDecided, terms, at, by, dues, stage=stage, granted=granted, reason=reason)
 
-def status_after(event: TicketEvent) -> Status | None:  # noqa: PLR0911 (one answer per kind of event)
-    """Return the status that an event leads to, None where it leaves it as it is."""
-    match event:
-        case events.Opened() | events.Dispatched() | events.Transferred():
-            return "awaiting_acceptance" if event.unit else "awaiting_dispatch"
-        case events.Accepted():
-            return "reviewing"
-        case events.Reviewed():
-            return "fixing" if event.disposition == "fix" else "approving"
-        case events.AppealLodged():
-            return "appealing"
-        case events.AppealDecided():
-            return None if event.upheld else "reviewing"
-        case events.FixSubmitted():
-            return "approving"
-        case events.Returned() | events.Reopened():
-            return event.to
-        case events.Approved():
-            return "verifying"
-        case events.Closed():
-            return "closed"
-        case _:
-            return None
+    def fix(
+        self,
+        by: Account,
+        terms: Terms,
+        at: datetime,
+        *,
+        measures: TextReference | None,
+        responsible: str,
+        evidence: tuple[Evidence, ...],
+    ) -> None:
+        """整改: report what was done, who answers for it, and show it."""
+        guards.fix(self, by, terms, at)
+        if measures is None or not responsible:
+            raise guards.MeasuresMissing(f"Ticket {self.number}: a fix needs its measures and who is responsible.")
+        if not evidence:
+            raise guards.EvidenceMissing(f"Ticket {self.number}: a fix needs at least one piece of evidence.")
+        dues = self._new(terms, at, "approval", again=True)
+        self._tell(
+            events.FixSubmitted,
+            terms,
+            at,
+            by,
+            dues,
+            round=self.rounds + 1,
+            measures=measures,
+            responsible=responsible,
+            evidence=evidence,
+        )
+
+    # Appeal
+
+    def lodge_appeal(
+        self,
+        by: Account,
+        terms: Terms,
+        at: datetime,
+        *,
+        ground: Literal["mistaken", "malicious", "untrue"],
+        reason: TextReference,
+        evidence: tuple[Evidence, ...] = (),
+    ) -> None:
+        """申诉: the unit holds that the rating should not count."""
+        guards.appeal(self, by, terms, at)
+        self._tell(
+            events.AppealLodged,
+            terms,
+            at,
+            by,
+            self._new(terms, at, "appeal", again=True),
+            ground=ground,
+            reason=reason,
+            evidence=evidence,
+            clock_stops=terms.policy.appeal_stops_clock,
+        )
+
+    def decide_appeal(self, by: Account, terms: Terms, at: datetime, *, upheld: bool, reason: TextReference) -> None:
+        """复核: upheld, the ticket closes as `excluded`; dismissed, the review goes on."""
+        guards.decide_appeal(self, by, terms, at)
+        dues: dict[Stage, Deadline] = {}
+        if not upheld and terms.policy.appeal_stops_clock and self.lodged_at is not None:
+            first = day_of(self.lodged_at)
+            days = (first + timedelta(days) for days in range(1, (day_of(at) - first).days + 1))
+            stood = Limit(sum(terms.calendar.is_working(day) for day in days))
+            self.paused += stood.days
+            for stage in ("review", "fix", "closing"):
+                if stage in self.dues and stood.days:
+                    dues[stage] = terms.calendar.deadline(self.dues[stage], stood, terms.policy.hours)
+        self._tell(events.AppealDecided, terms, at, by, dues, upheld=upheld, reason=reason)
+        if upheld:
+            self._close("excluded", terms, at)
+
+    def reinstate(self, by: Account, terms: Terms, at: datetime, *, reason: TextReference) -> None:
+        """恢复采纳: the rating counts again, and its review begins anew."""
+        guards.reinstate(self, by, terms, at)
+        self._reopen("reinstated", "reviewing", terms, at, by=by, reason=reason)
+
+    # Approval and the citizen's verdict
+
+    def give_back(self, by: Account, terms: Terms, at: datetime, *, reason: TextReference) -> None:
+        """退回: a fix goes back to fixing, an explanation to reviewing; the clock is the old one."""
+        guards.approve(self, by, terms, at)
+        self._tell(events.Returned, terms, at, by, to=self._back, reason=reason)
+
+    def approve(self, by: Account, terms: Terms, at: datetime, *, note: TextReference | None = None) -> None:
+        """审核通过: and ask the citizen, or the inspector, for his verdict."""
+        guards.approve(self, by, terms, at)
+        dues = self._new(terms, at, "verification", again=True)
+        self._tell(events.Approved, terms, at, by, dues, note=note)
+        self._ask(terms, at, dues["verification"].at if dues else None)
+
+    def verify(
+        self,
+        by: Account,
+        terms: Terms,
+        at: datetime,
+        *,
+        result: Literal["satisfied", "unsatisfied", "informed", "passed", "failed"],
+        satisfaction: int = 0,
+        comment: TextReference | None = None,
+        evidence: tuple[Evidence, ...] = (),
+    ) -> None:
+        """回访: record what the citizen said on the phone, or what the inspector found."""
+        guards.verify(self, by, terms, at)
+        if self.source == "inspection":
+            right: Sequence[str] = ("passed", "failed")
+        else:
+            right = ("satisfied", "unsatisfied") if self.disposition == "fix" else ("informed", "unsatisfied")
+        if result not in right or (satisfaction and (satisfaction >= SATISFIED) == (result == "unsatisfied")):
+            raise guards.WrongResult(f"Ticket {self.number}: {result} at level {satisfaction}; expected {right}.")
+        channel = "recheck" if self.source == "inspection" else "call"
+        self._verdict(
+            by.actor,
+            terms,
+            at,
+            channel=channel,
+            result=result,
+            satisfaction=satisfaction,
+            comment=comment,
+            evidence=evidence,
+        )
+
+    def verify_by_citizen(
+        self, attempt: int, terms: Terms, at: datetime, *, satisfaction: int, comment: TextReference | None = None
+    ) -> None:
+        """Take the verdict given through the one-time link of that attempt."""
+        if self.status != "verifying" or attempt != self.link or self.spent or self.source == "inspection":
+            raise guards.LinkUsed(f"Attempt {attempt} of ticket {self.number} is not the one that is awaited.")
+        if self.link_expires_at is not None and at > self.link_expires_at:
+            raise guards.LinkLapsed(f"Attempt {attempt} of ticket {self.number} ended {self.link_expires_at}.")
+        good = "satisfied" if self.disposition == "fix" else "informed"
+        result = good if satisfaction >= SATISFIED else "unsatisfied"
+        self._verdict(CITIZEN, terms, at, channel="link", result=result, satisfaction=satisfaction, comment=comment)
+
+    # Supervision
+
+    def remind(self, by: Account, terms: Terms, at: datetime, *, note: TextReference | None = None) -> None:
+        """催办, by a person."""
+        guards.remind(self, by, terms, at)
+        self._tell(events.Reminded, terms, at, by, stage=self.stage, note=note)
+
+    def reopen(self, by: Account, terms: Terms, at: datetime, *, reason: TextReference) -> None:
+        """督办重开."""
+        guards.reopen(self, by, terms, at)
+        self._reopen("supervised", self._back, terms, at, by=by, reason=reason)
+
+    def merge(
+        self, by: Account, terms: Terms, at: datetime, *, into: "Ticket", reason: TextReference | None = None
+    ) -> None:
+        """合并 into a related open ticket; this one closes."""
+        guards.merge(self, by, terms, at)
+        if into.id not in self.related or not into.is_open:
+            raise guards.NotRelated(f"Ticket {self.number} is merged only into an open ticket that it is related to.")
+        self._tell(events.Merged, terms, at, by, into=into.id, into_number=into.number, reason=reason)
+        self._close("merged", terms, at)
+
+    def look_back(
+        self,
+        by: Account,
+        terms: Terms,
+        at: datetime,
+        *,
+        result: Literal["holds", "recurred"],
+        note: TextReference | None = None,
+        evidence: tuple[Evidence, ...] = (),
+    ) -> None:
+        """回头看: say whether the fix holds; a problem that recurred reopens the ticket."""
+        guards.look_back(self, by, terms, at)
+        draw = f"{day_of(self.closed_at):%Y-%m}" if self.closed_at else ""
+        self._tell(events.LookedBack, terms, at, by, draw=draw, result=result, note=note, evidence=evidence)
+        if result == "recurred":
+            self._reopen("recurred", "fixing", terms, at, by=by)
