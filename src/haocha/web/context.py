@@ -17,13 +17,14 @@ from haocha.store.install import Install
 from haocha.store.instance import Instance
 from haocha.store.keys import Clients
 from haocha.store.log import Batcher, Tail
+from haocha.store.people import People
 from haocha.store.rulebook import Rules
 from haocha.store.vault import Vault
 from haocha.web import metrics
 from haocha.web.limits import Limiter
 
 PUBLIC_PER_MINUTE = 600  # of one address: a hall full of people may stand behind it
-LOGINS_PER_MINUTE = 10
+LOGINS_PER_MINUTE = 60  # of one address: an office; each account has its own lock besides
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +38,7 @@ class Context:
     registry: Registry
     tail: Tail
     clients: Clients
+    people: People
     vault: Vault
     rules: Rules
     digest_key: bytes
@@ -62,10 +64,11 @@ async def open_context(instance: Instance, pool: asyncpg.Pool | None = None) -> 
         install = await installation.load(pool)
         registry = await registry_store.load(pool)
         tail = await stack.enter_async_context(Tail(pool).running())
-        clients = Clients(pool)
+        clients, people = Clients(pool), People(pool)
         following = [
             asyncio.create_task(registry_store.follow(registry, tail, pool), name="registry"),
             asyncio.create_task(clients.follow(), name="keys"),
+            asyncio.create_task(people.follow(), name="accounts"),
         ]
         stack.push_async_callback(_cancel, following)
         batcher = await stack.enter_async_context(Batcher(pool, settings.queue, metrics.BATCH_SIZE.observe))
@@ -77,6 +80,7 @@ async def open_context(instance: Instance, pool: asyncpg.Pool | None = None) -> 
             registry=registry,
             tail=tail,
             clients=clients,
+            people=people,
             vault=Vault(settings.keys),
             rules=Rules(pool, install),
             digest_key=settings.keys.derive("digest"),
