@@ -15,7 +15,7 @@ import msgspec
 import structlog
 from prometheus_client import Counter
 
-from haocha.handlers.handler import NOTHING, Effects, Handler
+from haocha.handlers.handler import NOTHING, Effects, Handler, Notice
 from haocha.store import aggregates, events, log, sql
 from haocha.store.db import AWAY
 
@@ -79,10 +79,12 @@ async def decide(
 
 
 async def take(connection: asyncpg.Connection, handler: Handler, effects: Effects) -> None:
-    """Set the timers and append the events, last of all; raises `Raced` and `Poisoned`."""
+    """Set the timers, tell the notices and append the events, last of all; raises `Raced` and `Poisoned`."""
     if effects.timers:
         rows = [(t.id, handler.name, t.key, t.due_at, msgspec.json.encode(t.payload)) for t in effects.timers]
         await connection.executemany(SQL["set_timer"], rows)
+    if effects.notices:
+        await _tell(connection, effects.notices)
     groups = [log.Group(decided) for one in effects.aggregates if (decided := aggregates.new_events(one))]
     if not groups:
         return
@@ -97,6 +99,16 @@ async def take(connection: asyncpg.Connection, handler: Handler, effects: Effect
         done_before = verdict.verdict == "exists" and len(group.events) == 1 and group.events[0].version == 1
         if verdict.verdict != "ok" and not done_before:
             raise Raced
+
+
+async def _tell(connection: asyncpg.Connection, notices: Sequence[Notice]) -> None:
+    now = _now()
+    rows = [
+        (n.id, now, n.kind, n.ticket, n.role, n.unit, n.area, n.account, msgspec.json.encode(n.members), n.subject)
+        for n in notices
+    ]
+    await connection.execute(SQL["tell_in_turn"])
+    await connection.executemany(SQL["tell"], rows)
 
 
 class Reactor:

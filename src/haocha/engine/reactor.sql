@@ -27,6 +27,13 @@ SELECT position, originator_id, originator_version, topic, state, recorded_at FR
 -- section: set_timer
 -- $1 id, $2 handler, $3 key, $4 due, $5 payload
 INSERT INTO engine.timers (id, handler, key, due_at, payload) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING
+-- section: tell_in_turn
+-- Held until the commit, so that the notices' numbers are in the order of commits. Before the log's own lock.
+SELECT pg_advisory_xact_lock(7122)
+-- section: tell
+-- $1 id, $2 now, $3 kind, $4 ticket, $5 role, $6 unit, $7 area, $8 account, $9 members, $10 subject
+INSERT INTO engine.notices (id, at, kind, ticket, role, unit, area, account, members, subject)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING
 -- section: claim_timer
 -- $1 now, $2 handlers, $3 timers that failed a moment ago. The oldest due one of a key, which no other worker has.
 WITH due AS (

@@ -1,0 +1,115 @@
+"""What accounts hear of (消息): each one's list and count, and what of it is read.
+
+A notice is written once for a role and a place, never per person; whose it is, the asking account's role and scope say.
+What is read is a number per account, everything up to it, and single ones beyond.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Protocol
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from haocha.domain.account import Account
+from haocha.store import sql
+
+SQL: Final = sql.load(Path(__file__).with_suffix(".sql")).named("query")
+
+MOST: Final = 100
+"""What is counted: more than that is many."""
+NEWEST: Final = 2**63 - 1
+
+
+class Seen(Protocol):
+    """How far an account sees: None is everything."""
+
+    @property
+    def units(self) -> Sequence[str] | None:
+        """The units, if it is by unit."""
+
+    @property
+    def area(self) -> str | None:
+        """What the codes of the areas begin with, if it is by area."""
+
+
+class Told(NamedTuple):
+    """One notice in somebody's inbox; `n` grows in the order in which notices came."""
+
+    n: int
+    id: UUID
+    at: datetime
+    kind: str
+    ticket: UUID
+    members: dict[str, Any]
+    read: bool
+
+
+class Page(NamedTuple):
+    """A part of an inbox, unread notices first, each part newest first; `following` is where it goes on."""
+
+    notices: list[Told]
+    following: str | None
+
+
+async def unread(connection: asyncpg.Connection | asyncpg.Pool, account: Account, scope: Seen) -> int:
+    """Count what the account has not read, up to `MOST`."""
+    counted: int = await connection.fetchval(SQL["unread"], *_whose(account, scope), MOST)
+    return counted
+
+
+async def page(
+    connection: asyncpg.Connection | asyncpg.Pool,
+    account: Account,
+    scope: Seen,
+    *,
+    cursor: str = "",
+    limit: int,
+    only_unread: bool = False,
+) -> Page:
+    """Return `limit` notices from `cursor` on (a page's `following`); raises ValueError where it is none."""
+    whose = _whose(account, scope)
+    old, before = _place(cursor)
+    found: list[Told] = []
+    if not old:
+        found = _told(await connection.fetch(SQL["page_unread"], *whose, before, limit + 1), read=False)
+        before = NEWEST
+    if len(found) <= limit and not only_unread:
+        found += _told(await connection.fetch(SQL["page_read"], *whose, before, limit + 1 - len(found)), read=True)
+    shown = found[:limit]
+    if len(found) <= limit:
+        return Page(shown, None)
+    last, after = shown[-1], found[limit]
+    return Page(shown, f"read-{last.n if last.read else NEWEST}" if after.read else f"new-{last.n}")
+
+
+async def read_one(connection: asyncpg.Connection | asyncpg.Pool, account: Account, scope: Seen, number: int) -> None:
+    """Take one of the account's notices as read."""
+    await connection.execute(SQL["read_one"], *_whose(account, scope), number)
+
+
+async def read_all(connection: asyncpg.Connection | asyncpg.Pool, account: Account, upto: int) -> None:
+    """Take everything up to a number as read, the newest that he was shown: what came since stays unread."""
+    await connection.execute(SQL["read_all"], account.username, upto)
+
+
+def _whose(account: Account, scope: Seen) -> tuple[str, str, list[str] | None, str | None]:
+    return account.username, account.role, None if scope.units is None else list(scope.units), scope.area
+
+
+def _place(cursor: str) -> tuple[bool, int]:
+    if not cursor:
+        return False, NEWEST
+    part, _, number = cursor.partition("-")
+    if part not in {"new", "read"} or not (number.isascii() and number.isdigit()) or int(number) > NEWEST:
+        raise ValueError("not a cursor")
+    return part == "read", int(number)
+
+
+def _told(rows: list[asyncpg.Record], *, read: bool) -> list[Told]:
+    return [
+        Told(row["n"], row["id"], row["at"], row["kind"], row["ticket"], msgspec.json.decode(row["members"]), read)
+        for row in rows
+    ]
