@@ -31,6 +31,9 @@ def test_all_faults_are_reported_together(tmp_path):
         "HAOCHA_QUEUE": "many",
         "HAOCHA_PROXIES": "300.1.1.1",
         "HAOCHA_SECURE_COOKIES": "yes",
+        "HAOCHA_URL": "https://one https://two",
+        "HAOCHA_WEBHOOK": "ftp://gateway",
+        "HAOCHA_WEBHOOK_SECRET": "short",
         "HAOCHA_KEYS": "{}",
         "HAOCHA_WEIGTHS": "typo",
     }
@@ -84,10 +87,35 @@ def test_newest_vault_key_seals():
 
 def test_secrets_do_not_show(tmp_path):
     """A settings object in a traceback or a log line gives nothing away."""
-    found = load(data=tmp_path, env={"HAOCHA_DSN": "postgresql://haocha_app:hunter2@host/haocha"})
+    env = {
+        "HAOCHA_DSN": "postgresql://haocha_app:hunter2@host/haocha",
+        "HAOCHA_URL": "https://haocha.example/",
+        "HAOCHA_WEBHOOK": "https://gateway.example/?token=hunter2",
+        "HAOCHA_WEBHOOK_SECRET": "hunter2hunter2hunter2",
+    }
+    found = load(data=tmp_path, env=env)
     shown = f"{found!r} {found.keys!r}"
     assert "hunter2" not in shown
     assert repr(found.keys.master) not in shown
+
+
+def test_webhook_needs_the_address_of_the_pages(tmp_path):
+    """A message whose link leads nowhere is worse than none."""
+    with pytest.raises(SettingsError, match="HAOCHA_WEBHOOK is set without HAOCHA_URL"):
+        load(data=tmp_path, env={"HAOCHA_WEBHOOK": "https://gateway.example/"})
+
+
+def test_webhooks_have_a_secret_of_their_own(tmp_path):
+    """Deliveries are signed whether or not a secret was chosen; the chosen one goes before that of the keys."""
+    env = {"HAOCHA_URL": "https://haocha.example/", "HAOCHA_WEBHOOK": "https://one.example/a https://two.example/b"}
+    found = load(data=tmp_path, env=env)
+    assert (found.url, found.webhooks) == (
+        "https://haocha.example",
+        ("https://one.example/a", "https://two.example/b"),
+    )
+    assert found.webhook_secret == found.keys.derive("webhook").hex().encode()
+    chosen = load(data=tmp_path, env=env | {"HAOCHA_WEBHOOK_SECRET": "sixteen-characters"})
+    assert chosen.webhook_secret == b"sixteen-characters"
 
 
 def test_every_setting_is_in_the_operators_guide():

@@ -32,9 +32,13 @@ VARIABLES = {
     "HAOCHA_QUEUE": "20000",
     "HAOCHA_PROXIES": "",
     "HAOCHA_SECURE_COOKIES": "",
+    "HAOCHA_URL": "",
+    "HAOCHA_WEBHOOK": "",
+    "HAOCHA_WEBHOOK_SECRET": "",
 }
 LEVELS = (5, 4, 3, 2, 1)
 KEY_BYTES = 32
+SHORTEST_SECRET = 16
 
 
 class SettingsError(Exception):
@@ -52,7 +56,7 @@ class Keys(msgspec.Struct, frozen=True):
     vault: dict[int, bytes]
 
     def derive(self, purpose: str) -> bytes:
-        """Return the key of one purpose (`digest receipt session person text`), 32 bytes, a function of `master`."""
+        """Return the key of one purpose (`digest`, `receipt`, `webhook` …), 32 bytes, a function of `master`."""
         return hmac.digest(self.master, b"haocha:" + purpose.encode(), hashlib.sha256)
 
     @property
@@ -113,6 +117,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     queue: int = 20_000  # groups that may wait for the next commit
     proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-For is believed
     secure_cookies: bool = False
+    url: str = ""  # where people reach the pages, without a slash at the end: what links begin with
+    webhooks: tuple[str, ...] = ()  # addresses of gateways that take the notices
+    webhook_secret: bytes = b""  # what deliveries are signed with
 
     def __repr__(self) -> str:
         return f"Settings(data={str(self.data)!r}, database={'external' if self.dsn else 'embedded'})"
@@ -142,6 +149,11 @@ def load(
     queue = read.integer("HAOCHA_QUEUE", least=1)
     proxies = read.networks("HAOCHA_PROXIES")
     secure_cookies = read.flag("HAOCHA_SECURE_COOKIES", default=bool(proxies))
+    url = read.address("HAOCHA_URL").rstrip("/")
+    webhooks = read.addresses("HAOCHA_WEBHOOK")
+    if webhooks and not url:
+        read.faults.append("HAOCHA_WEBHOOK is set without HAOCHA_URL: what is sent holds links to the pages")
+    secret = read.secret("HAOCHA_WEBHOOK_SECRET")
     keys = read.keys(folder, generate=generate_keys and not read.faults, external=dsn is not None)
     if read.faults or keys is None:
         raise SettingsError(read.faults)
@@ -158,6 +170,9 @@ def load(
         queue=queue,
         proxies=proxies,
         secure_cookies=secure_cookies,
+        url=url,
+        webhooks=webhooks,
+        webhook_secret=secret or keys.derive("webhook").hex().encode(),
     )
 
 
@@ -222,6 +237,26 @@ class _Reader:
             except ValueError as error:
                 self.faults.append(f"{name} must list addresses or networks of reverse proxies: {error}")
         return tuple(found)
+
+    def address(self, name: str) -> str:
+        found = self.addresses(name)
+        if len(found) > 1:
+            self.faults.append(f"{name} must be one address")
+        return found[0] if found else ""
+
+    def addresses(self, name: str) -> tuple[str, ...]:
+        found = self.text(name).split()
+        for address in found:
+            parts = urlsplit(address)
+            if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
+                self.faults.append(f"{name} must be an address of the form https://host/path")
+        return tuple(found)
+
+    def secret(self, name: str) -> bytes:
+        text = self.text(name)
+        if text and len(text) < SHORTEST_SECRET:
+            self.faults.append(f"{name} must have at least {SHORTEST_SECRET} characters")
+        return text.encode()
 
     def keys(self, folder: Path, *, generate: bool, external: bool) -> Keys | None:
         file = folder / "keys.json"
