@@ -1,4 +1,4 @@
-"""A ticket's own course, where no person commands: what the source brings, what timers and the calendar do, what follows.
+"""A ticket's own course, where no person commands: what the source brings, what timers do, what follows.
 
 Closing is here: it always follows, from a verdict, an upheld appeal, a merger, or attempts that nobody answered.
 """

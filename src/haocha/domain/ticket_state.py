@@ -75,6 +75,7 @@ class TicketState(Aggregate):
     difficulty: Difficulty
     disposition: Literal["", "fix", "explain"]
     appeal: Literal["", "lodged", "upheld", "dismissed"]
+    appeal_ground: str
     lodged_at: datetime | None
     extension: Stage | None
     """The stage for which an extension is asked for and not decided."""
@@ -111,7 +112,7 @@ class TicketState(Aggregate):
         ticket.contacts, ticket.reached = 0, False
         ticket.verdict = ticket.ground = ""
         ticket.difficulty, ticket.disposition = "general", ""
-        ticket.appeal, ticket.lodged_at, ticket.extension = "", None, None
+        ticket.appeal, ticket.appeal_ground, ticket.lodged_at, ticket.extension = "", "", None, None
         ticket.link, ticket.link_expires_at, ticket.unanswered, ticket.links_before = 0, None, 0, 0
         ticket.rounds, ticket.spent, ticket.escalated, ticket.related = 0, False, "", set()
         ticket.outcome, ticket.closed_at = "", None
@@ -178,7 +179,7 @@ class TicketState(Aggregate):
                 if event.disposition == "explain" and event.by is not None:
                     self.fixers.add(event.by.account)
             case events.AppealLodged():
-                self.appeal, self.lodged_at = "lodged", event.at
+                self.appeal, self.appeal_ground, self.lodged_at = "lodged", event.ground, event.at
             case events.AppealDecided():
                 self.appeal = "upheld" if event.upheld else "dismissed"
             case events.ExtensionRequested():

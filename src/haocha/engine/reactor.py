@@ -96,7 +96,7 @@ async def take(connection: asyncpg.Connection, handler: Handler, effects: Effect
         raise
     for group, verdict in zip(groups, verdicts, strict=True):
         # A new stream's id is a function of its cause: where it is there already, the effect was done before.
-        done_before = verdict.verdict == "exists" and len(group.events) == 1 and group.events[0].version == 1
+        done_before = verdict.verdict == "exists" and group.events[0].version == 1
         if verdict.verdict != "ok" and not done_before:
             raise Raced
 

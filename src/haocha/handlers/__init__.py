@@ -1,8 +1,10 @@
 """Event handlers (process managers), one file each: a pure function from an event and loaded state to effects."""
 
+from haocha.handlers.exclude_rating import ExcludeRating
 from haocha.handlers.flag_contested import FlagContested
 from haocha.handlers.handler import Handler
 from haocha.handlers.link import Link
+from haocha.handlers.open_from_source import OpenFromSource
 from haocha.handlers.open_ticket import OpenTicket
 from haocha.handlers.pair_supplement import PairSupplement
 from haocha.store.install import Install
@@ -10,4 +12,4 @@ from haocha.store.install import Install
 
 def handlers(install: Install) -> tuple[Handler, ...]:
     """Make every handler of this installation."""
-    return OpenTicket(install), FlagContested(install), PairSupplement(install), Link(install)
+    return OpenTicket(install), OpenFromSource(install), FlagContested(install), PairSupplement(install), Link(install)

@@ -2,6 +2,13 @@
 -- section: tickets_of_cases
 -- $1 case ids as text
 SELECT originator_id FROM log.events WHERE topic = 'ticket.opened:v1' AND state ->> 'caseId' = ANY($1)
+-- section: tickets_of_persons
+-- $1 staff, $2 matters (pairs), $3 below this position, $4 how many of each. The newest tickets of each pair.
+SELECT t.originator_id FROM unnest($1::text[], $2::text[]) AS pair(staff, matter),
+       LATERAL (SELECT originator_id FROM log.events
+                 WHERE topic = 'ticket.opened:v1' AND state -> 'snapshot' ->> 'staff' = pair.staff
+                   AND state -> 'snapshot' ->> 'matter' = pair.matter AND position < $3
+                 ORDER BY position DESC LIMIT $4) AS t
 -- section: begun
 -- $1 streams. Those that have a first event.
 SELECT originator_id FROM log.events WHERE originator_id = ANY($1) AND originator_version = 1
