@@ -22,6 +22,7 @@ from haocha.store.instance import Instance
 from haocha.store.readmodels import wait_for
 from haocha.web.app import create_app
 from haocha.web.context import Context, open_context
+from tests import people
 
 CITY = [
     {"kind": "org", "deptCode": "SCJG", "name": "市场监督管理局", "areaCode": "990100000000"},
@@ -49,6 +50,10 @@ class Site:
     async def key(self, *scopes: str, kind: str = "web", name: str = "监督科") -> tuple[int, str]:
         """Create a key; return its number and itself."""
         return await keys.create(self.context.pool, client=name, kind=kind, scopes=scopes, now=datetime.now(UTC))
+
+    async def account(self, role: str = "supervisor", unit: str = "", **more: object) -> people.Login:
+        """Create an account; `people.log_in` and `people.sign_in` log it in."""
+        return await people.make(self.context.pool, role, unit, **more)
 
     async def rate(self, satisfaction: int, **members: object) -> httpx.Response:
         """Post one rating of a new case at window A01 by its staff, made just now on a web page."""

@@ -20,6 +20,7 @@ from haocha.store.db import open_pool
 from haocha.store.instance import Instance
 from haocha.web.app import create_app
 from haocha.web.context import Context, open_context
+from tests import people
 
 CITY = [
     {"kind": "org", "deptCode": "TAX", "name": "税务局", "areaCode": "370102000000"},
@@ -87,6 +88,10 @@ class Site:
         name = name or f"client{next(NUMBERS)}"
         _, key = await keys.create(self.pool, client=name, kind=kind, scopes=scopes, now=now(), **more)
         return {"Authorization": f"Bearer {key}"}
+
+    async def account(self, role: str, unit: str = "", **more: Any) -> dict[str, str]:
+        """Create an account and return the header its token goes in; `more`: username, node, staff, contact_officer."""
+        return (await people.make(self.pool, role, unit, **more)).headers
 
     async def rate(self, key: dict[str, str], **changes: Any) -> httpx.Response:
         """Post one rating."""

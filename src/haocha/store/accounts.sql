@@ -73,7 +73,7 @@ INSERT INTO access.account_changes (at, by, account, what) SELECT $2, $3, id, 't
 -- Counts the attempt before the password is looked at, so that many at once are no way round: $3 wrong ones lock until $4.
 UPDATE access.accounts
    SET failures = CASE WHEN locked_until <= $2 THEN 1 ELSE failures + 1 END,
-       locked_until = CASE WHEN locked_until IS NULL AND failures + 1 >= $3 THEN $4 END
+       locked_until = CASE WHEN locked_until IS NULL AND failures + 1 >= $3 THEN $4::timestamptz END
  WHERE lower(username) = lower($1) AND disabled_at IS NULL AND (locked_until IS NULL OR locked_until <= $2)
 RETURNING id, password;
 -- section: query succeeded

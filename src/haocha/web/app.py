@@ -26,6 +26,7 @@ from haocha.web import (
     login,
     metrics,
     pages,
+    people,
     ratings,
     receipt_page,
     receipts,
@@ -77,6 +78,7 @@ def create_app(context: Context) -> ASGIApp:
         lifespan=[lifespan, board.lifespan],
         exception_handlers={
             Problem: _problem,
+            people.Elsewhere: people.redirected,
             HTTPException: _http_exception,
             Exception: _unexpected,
         },

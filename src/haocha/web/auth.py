@@ -1,13 +1,17 @@
-"""Who asks: API keys as `Authorization: Bearer …`, their scopes and limits."""
+"""Who asks: API keys as `Authorization: Bearer …`, their scopes and limits; and where people may ask too, accounts."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
+from haocha.domain.account import AccountRole
+from haocha.store import accounts
 from haocha.store.db import AWAY
 from haocha.store.keys import Client
+from haocha.web import people as persons
 from haocha.web.context import Context
 from haocha.web.problems import Problem, unavailable
 
@@ -22,6 +26,8 @@ async def client_of(context: Context, authorization: str | None, *scopes: str) -
             "请在请求头 Authorization 中以 Bearer 方式提供密钥。",
             headers={"WWW-Authenticate": "Bearer"},
         )
+    if key.strip().startswith(accounts.PREFIX):
+        raise Problem(403, "key_required", "这里只认接口密钥（hc_ 开头）；人员账号的令牌不能代替它。")
     try:
         client = await context.clients.of(key.strip())
     except AWAY:
@@ -40,12 +46,21 @@ async def client_of(context: Context, authorization: str | None, *scopes: str) -
     return client
 
 
-def requires(*scopes: str) -> Any:
-    """Return a Litestar guard that lets keys of one of `scopes` pass and keeps the client at `request.state.client`."""
+def requires(*scopes: str, people: Sequence[AccountRole] | None = None) -> Any:
+    """Return a Litestar guard that lets keys of one of `scopes` pass, and accounts where `people` names their roles.
+
+    An empty `people` means every account. Who asks is at `request.state.client` or at `request.state.account`, the
+    other being None.
+    """
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         context: Context = connection.app.state.context
-        connection.state.client = await client_of(context, connection.headers.get("authorization"), *scopes)
+        authorization = connection.headers.get("authorization")
+        connection.state.client = connection.state.account = None
+        if people is not None and (persons.token_of(connection) or await persons.person_of(connection) is not None):
+            connection.state.account = await persons.pass_account(connection, tuple(people))
+        else:
+            connection.state.client = await client_of(context, authorization, *scopes)
 
     return guard
 

@@ -1,4 +1,4 @@
-"""Logging in to the pages with an API key (`/login`), and out again (`/logout`), until people have accounts."""
+"""Logging in to the pages with username and password (`/login`), and out again (`/logout`)."""
 
 from typing import Any
 
@@ -7,20 +7,20 @@ from litestar import Request, Response, get, post
 from litestar.params import URLEncodedBody
 from litestar.response import Redirect
 
-from haocha.web import pages, sessions
+from haocha.store import accounts
+from haocha.web import pages, people, sessions
 from haocha.web.auth import address_of
 from haocha.web.context import Context
 from haocha.web.problems import Problem
 
-STALE = "这一页放得太久，或者不是从本站打开的。请再试一次。"
-UNKNOWN = "密钥不存在或已被吊销。请核对是否复制完整，或向管理员索取新的密钥。"
-NO_SCOPE = "这把密钥没有“看得分”（scores:read）权限。请换一把，或请管理员新建。"
+REFUSED = "用户名或密码不对。请核对大小写后再试；连续输错 5 次，账号会锁定 15 分钟。若账号已锁定或停用，请联系管理员。"
 
 
 class Form(msgspec.Struct, frozen=True):
     """What the log-in page sends."""
 
-    key: str = ""
+    username: str = ""
+    password: str = ""
     csrf: str = ""
     next: str = "/"
 
@@ -32,7 +32,13 @@ class Leaving(msgspec.Struct, frozen=True):
 
 
 def _form(
-    context: Context, request: Request[Any, Any, Any], following: str, *, error: str = "", status: int = 200
+    context: Context,
+    request: Request[Any, Any, Any],
+    following: str,
+    *,
+    username: str = "",
+    error: str = "",
+    status: int = 200,
 ) -> Response[str]:
     """Answer with the form; a visitor without a cookie is given one, which the form's token belongs to."""
     visitor = request.cookies.get(sessions.VISITOR) or sessions.new_visitor()
@@ -40,6 +46,7 @@ def _form(
         "login.html",
         status=status,
         error=error,
+        username=username,
         csrf=sessions.csrf_token(context, visitor),
         next=pages.same_site(following),
     )
@@ -52,15 +59,18 @@ async def login_page(request: Request[Any, Any, Any]) -> Response[Any]:
     """Show the form; who is logged in already goes on."""
     context: Context = request.app.state.context
     following = pages.same_site(request.query_params.get("next", "/"))
-    if await sessions.client_of(context, request.cookies.get(sessions.SESSION)):
-        return Redirect(following, status_code=303)
+    person = await sessions.person_of(context, request.cookies.get(sessions.SESSION))
+    if person is not None:
+        following = people.OWN_PAGE if person.must_change else following
+        return Redirect(following, status_code=303, headers=pages.PERSONAL)
     return _form(context, request, following)
 
 
 @post("/login", include_in_schema=False)
 async def log_in(request: Request[Any, Any, Any], data: URLEncodedBody[Form]) -> Response[Any]:
-    """Begin a session with a key; every refusal says what to do, and guessing is limited per address."""
+    """Begin a session; no refusal tells whether there is such an account, and guessing is limited per address."""
     context: Context = request.app.state.context
+    username = data.username.strip()
     try:
         context.login_limits.check(address_of(request))
     except Problem as limited:
@@ -68,14 +78,14 @@ async def log_in(request: Request[Any, Any, Any], data: URLEncodedBody[Form]) ->
         response.headers.update(limited.headers)
         return response
     if not sessions.csrf_holds(context, request, sessions.VISITOR, data.csrf):
-        return _form(context, request, data.next, error=STALE, status=403)
-    client = await context.clients.of(data.key.strip())
-    if client is None:
-        return _form(context, request, data.next, error=UNKNOWN, status=401)
-    if sessions.SCOPE not in client.scopes:
-        return _form(context, request, data.next, error=NO_SCOPE, status=403)
-    response = Redirect(pages.same_site(data.next), status_code=303, headers=pages.PERSONAL)
-    response.set_cookie(sessions.cookie(context, sessions.SESSION, sessions.issue(context, client.id)))
+        return _form(context, request, data.next, username=username, error=people.STALE, status=403)
+    person = await accounts.log_in(context.pool, username, data.password, now=context.now())
+    if person is None:
+        return _form(context, request, data.next, username=username, error=REFUSED, status=401)
+    context.people.forget(person.id)
+    following = people.OWN_PAGE if person.must_change else pages.same_site(data.next)
+    response = Redirect(following, status_code=303, headers=pages.PERSONAL)
+    response.set_cookie(sessions.cookie(context, sessions.SESSION, sessions.issue(context, person)))
     response.set_cookie(sessions.cookie(context, sessions.VISITOR, "", ends=True))
     return response
 
@@ -85,7 +95,7 @@ async def log_out(request: Request[Any, Any, Any], data: URLEncodedBody[Leaving]
     """End the session in this browser."""
     context: Context = request.app.state.context
     if not sessions.csrf_holds(context, request, sessions.SESSION, data.csrf):
-        return pages.error_page(403, detail=STALE)
+        return pages.error_page(403, detail=people.STALE)
     response = Redirect("/login", status_code=303, headers=pages.PERSONAL)
     response.set_cookie(sessions.cookie(context, sessions.SESSION, "", ends=True))
     return response

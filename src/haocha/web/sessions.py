@@ -1,24 +1,24 @@
-"""Sessions: a signed cookie that names the key somebody logged in with, for as long as that key is in force.
+"""Sessions: a signed cookie that names the account somebody logged in with, for as long as that account is as it was.
 
-Nothing is stored: the token holds the key's id and when it ends, under an HMAC. The key is looked up on every request
-(in memory), so revoking it ends the session within two seconds.
+Nothing is stored: the token holds the account's number, its epoch and when it ends, under an HMAC. The account is
+looked up on every request (in memory); a new password, another role or disabling give it another epoch, and sessions of
+an earlier one are over within two seconds.
 """
 
 import hashlib
 import hmac
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from litestar import Request
+from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 
-from haocha.store.keys import Client
+from haocha.store.accounts import Person
 from haocha.web.context import Context
 
 SESSION = "haocha_session"
 VISITOR = "haocha_visitor"
-SCOPE = "scores:read"
 LASTS = timedelta(hours=12)
 
 
@@ -27,27 +27,22 @@ def _mark(context: Context, purpose: str, text: str) -> str:
     return hmac.digest(key, f"{purpose}|{text}".encode(), hashlib.sha256).hex()
 
 
-def issue(context: Context, key_id: int) -> str:
+def issue(context: Context, person: Person) -> str:
     """Make the token of a session that begins now."""
-    text = f"{key_id}.{int((context.now() + LASTS).timestamp())}"
-    return f"{text}.{_mark(context, 'session', text)}"
+    text = f"{person.id}.{person.epoch}.{int((context.now() + LASTS).timestamp())}"
+    return f"{text}.{_mark(context, 'person', text)}"
 
 
-def key_of(context: Context, token: str) -> tuple[int, datetime] | None:
-    """Read a token: the key's id and when the session ends; None where it is not ours or over."""
-    text, _, mark = token.rpartition(".")
-    if not text or not hmac.compare_digest(mark.encode(), _mark(context, "session", text).encode()):
+async def person_of(context: Context, token: str | None) -> Person | None:
+    """Return who is logged in with `token`; None where it is not ours or over, or its account no longer as it was."""
+    text, _, mark = (token or "").rpartition(".")
+    if not text or not hmac.compare_digest(mark.encode(), _mark(context, "person", text).encode()):
         return None
-    key_id, _, ends = text.partition(".")
-    until = datetime.fromtimestamp(int(ends), tz=context.now().tzinfo)
-    return (int(key_id), until) if context.now() < until else None
-
-
-async def client_of(context: Context, token: str | None) -> Client | None:
-    """Return who is logged in with `token`; None where the session is over or its key revoked or without the scope."""
-    known = key_of(context, token) if token else None
-    client = await context.clients.numbered(known[0]) if known else None
-    return client if client is not None and SCOPE in client.scopes else None
+    number, epoch, ends = map(int, text.split("."))
+    if context.now().timestamp() >= ends:
+        return None
+    person = await context.people.numbered(number)
+    return person if person is not None and person.epoch == epoch else None
 
 
 def csrf_token(context: Context, holder: str) -> str:
@@ -55,9 +50,9 @@ def csrf_token(context: Context, holder: str) -> str:
     return _mark(context, "form", holder)
 
 
-def csrf_holds(context: Context, request: Request[Any, Any, Any], cookie_name: str, given: str) -> bool:
+def csrf_holds(context: Context, connection: ASGIConnection[Any, Any, Any, Any], cookie_name: str, given: str) -> bool:
     """Check what a form carried against the cookie it belongs to: the visitor's, or the session's."""
-    holder = request.cookies.get(cookie_name, "")
+    holder = connection.cookies.get(cookie_name, "")
     return bool(holder) and hmac.compare_digest(given.encode(), csrf_token(context, holder).encode())
 
 
