@@ -5,16 +5,20 @@ phone; the unit's one contact officer (联系人), where the policy lets units c
 rated never sees them.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import ClassVar, Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, get_args
 from uuid import UUID
 
 import msgspec
 
+from haocha.domain import ticket_guards as guards
 from haocha.domain.account import Account
 from haocha.domain.errors import Refusal
 from haocha.domain.ids import uuid5
+from haocha.domain.policy import Terms
 from haocha.domain.rating import TextReference
+from haocha.domain.ticket import Ticket
 from haocha.domain.ticket_events import Actor, Snapshot
 
 Purpose = Literal["review", "verification"]
@@ -27,12 +31,6 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 
 AGENT_FIELDS = ("userName", "mobile")
 OFFICER_FIELDS = ("mobile",)
-
-
-class NotYoursToSee(Refusal):
-    """The policy does not let this account call on this ticket."""
-
-    code = "not_yours_to_see"
 
 
 class NothingDue(Refusal):
@@ -81,36 +79,27 @@ class IdentityErased(msgspec.Struct, frozen=True, kw_only=True, rename="camel", 
     at: datetime
 
 
-class Case(NamedTuple):
-    """What the decision needs to know of a ticket: its units, what its policy says, and whether a call is due."""
+def due(ticket: Ticket, snapshots: Iterable[Snapshot], by: Account, terms: Terms, at: datetime) -> Purpose:
+    """Return what `by` may call for now; raises what the guard of 联系 raises, and `NothingDue`.
 
-    number: str
-    unit: str
-    snapshots: tuple[Snapshot, ...]
-    """Of all ratings the ticket is about."""
-    contact: Literal["agent", "unit"]
-    due: Purpose | None
+    `snapshots` are those of all ratings that the ticket is about: who was rated in any of them never sees who rated.
+    """
+    guards.contact(ticket, by, terms, at)
+    for snapshot in snapshots:
+        if by.staff and by.staff == snapshot.staff:
+            raise guards.RatedPerson(f"The identity on ticket {ticket.number} is not for the person who was rated.")
+        if by.role == "agent" and by.unit and by.unit == snapshot.dept:
+            raise guards.NotIndependent(f"The identity on ticket {ticket.number} is not for {by.unit}: it was rated.")
+    if ticket.status == "verifying":
+        return "verification"
+    if ticket.reached:
+        raise NothingDue(f"Ticket {ticket.number}: the citizen was reached, and the call-back is not due yet.")
+    return "review"
 
 
-def fields_for(account: Account, case: Case) -> tuple[str, ...]:
-    """Return the members that `account` may see on `case` now; raises `NotYoursToSee`, `NothingDue`."""
-    rated = {snapshot.dept for snapshot in case.snapshots} | {case.unit}
-    if account.staff and any(account.staff == snapshot.staff for snapshot in case.snapshots):
-        raise NotYoursToSee(f"Ticket {case.number}: the person who was rated never sees who rated.")
-    allowed = False
-    fields: tuple[str, ...] = ()
-    match account.role:
-        case "agent" if account.unit not in rated - {""}:
-            allowed, fields = case.contact == "agent" or case.due == "verification", AGENT_FIELDS
-        case "handler" if account.contact_officer and account.unit == case.unit != "":
-            allowed, fields = case.contact == "unit" and case.due != "verification", OFFICER_FIELDS
-        case _:
-            pass
-    if not allowed:
-        raise NotYoursToSee(f"Ticket {case.number}: its policy lets {case.contact}s call, and you are not one of them.")
-    if case.due is None:
-        raise NothingDue(f"Ticket {case.number}: no contact and no call-back is due.")
-    return fields
+def fields_for(by: Account) -> tuple[str, ...]:
+    """Return the members of an identity that `by` may see where he may call."""
+    return AGENT_FIELDS if by.role == "agent" else OFFICER_FIELDS
 
 
 def identity_id(subject: UUID) -> UUID:

@@ -23,6 +23,7 @@ SCOPES = (
     "ratings:write",
     "ratings:read",
     "services:write",
+    "complaints:write",
     "scores:read",
     "tickets:read",
     "registry:read",

@@ -21,6 +21,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from haocha.store.db import is_away
 from haocha.web import (
     board,
+    complaints,
     health,
     lists,
     login,
@@ -64,6 +65,7 @@ def create_app(context: Context) -> ASGIApp:
         [
             *ratings.routes,
             *services.routes,
+            *complaints.routes,
             *lists.routes,
             *scores.routes,
             *tickets.routes,

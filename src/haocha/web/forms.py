@@ -1,4 +1,4 @@
-"""The wire forms of ratings and service records; member names are the national interface's own (design §10)."""
+"""The wire forms of ratings, service records and complaints; member names are the national interface's own (design §10)."""
 
 from typing import Annotated, Final, Literal
 
@@ -115,4 +115,32 @@ class ServiceIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_o
     handle_user_name: Name | None = None
     handle_user_page_type: Code | None = None
     handle_user_page_code: Code | None = None
+    ext: msgspec.Raw | msgspec.UnsetType = NO_EXT
+
+
+class ComplaintIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """A complaint (投诉意见) as a client sends it."""
+
+    kind: Literal["box", "hotline", "desk", "comment", "other"]
+    source_id: Annotated[str, Meta(min_length=1, extra_json_schema={"pattern": VISIBLE, "maxLength": 50})]
+    text: Annotated[str, Meta(min_length=1, max_length=2000, extra_json_schema={"pattern": VISIBLE})]
+    satisfaction: Annotated[int, Meta(ge=1, le=5)] | None = None
+    project_no: Annotated[str, Meta(extra_json_schema=_no_control | {"maxLength": 50})] | None = None
+    service_number: Count | None = None
+    occurred_time: OptionalTime | None = None
+    task_code: LongCode | None = None
+    task_handle_item: LongCode | None = None
+    task_name: Name | None = None
+    area_code: Area | None = None
+    dept_code: Code | None = None
+    dept_name: Name | None = None
+    hall_code: Code | None = None
+    window_no: Code | None = None
+    staff_no: Code | None = None
+    device_no: Code | None = None
+    is_anonymity: Literal["", "1", "2"] | None = None
+    user_name: Name | None = None
+    user_page_type: Code | None = None
+    cert_key: Code | None = None
+    mobile: Code | None = None
     ext: msgspec.Raw | msgspec.UnsetType = NO_EXT

@@ -18,7 +18,7 @@ from haocha.store import events
 from haocha.store.keys import Client
 from haocha.store.log import Group, Identity, NewEvent, Text
 from haocha.web.context import Context
-from haocha.web.forms import RatingIn, ServiceIn
+from haocha.web.forms import ComplaintIn, RatingIn, ServiceIn
 from haocha.web.problems import Fault
 
 NAMING = frozenset({"userName", "certKey", "certkeyGOV", "creditNum", "mobile"})
@@ -67,7 +67,7 @@ def add(faults: list[Fault], *found: Fault) -> None:
 
 
 def resolve(
-    context: Context, client: Client, record: RatingIn | ServiceIn, at: datetime
+    context: Context, client: Client, record: RatingIn | ServiceIn | ComplaintIn, at: datetime
 ) -> tuple[Resolved, dict[str, str]]:
     """Link the codes sent, and keep those that the result does not tell (design §7 `said`); '' was found, not sent."""
     sent = Sent(

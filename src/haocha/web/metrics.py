@@ -4,6 +4,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 RATINGS = Counter("haocha_ratings_total", "Ratings answered", ["level", "pf", "status"])
 SERVICES = Counter("haocha_services_total", "Service records answered", ["status"])
+COMPLAINTS = Counter("haocha_complaints_total", "Complaints answered", ["status"])
 INGEST_SECONDS = Histogram(
     "haocha_ingest_seconds",
     "Receipt to durable answer of a rating",

@@ -16,7 +16,7 @@ import msgspec
 
 from haocha.domain.workdays import SHANGHAI
 from haocha.web import brackets
-from haocha.web.forms import NO_EXT, RatingIn, ServiceIn
+from haocha.web.forms import NO_EXT, ComplaintIn, RatingIn, ServiceIn
 from haocha.web.problems import Fault, Problem
 
 LOCAL = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
@@ -40,6 +40,8 @@ FORMS = {
     "evalDetail": "应为指标代码的数组，或用英文逗号分隔的代码，每个不超过 50 个字符",
     "writingEvaluation": "应为不超过 500 个字符的文字",
     "projectNo": "应为不超过 50 个字符的办件编号",
+    "kind": "应为 box（意见箱）、hotline（热线）、desk（“办不成事”窗口）、comment（综合点评）或 other（其他）",
+    "text": "应为不超过 2000 个字符的文字",
     "taskName": "应为不超过 200 个字符的文字",
     "deptName": "应为不超过 200 个字符的文字",
     "userName": "应为不超过 200 个字符的文字",
@@ -47,7 +49,7 @@ FORMS = {
     "taskHandleItem": "应为文字",
     "ext": "应为不超过 4 kB、不深于 8 层的 JSON",
 }
-TIMES = frozenset({"assessTime", "serviceTime", "acceptDate", "resultDate", "sentAt"})
+TIMES = frozenset({"assessTime", "serviceTime", "acceptDate", "resultDate", "occurredTime", "sentAt"})
 TIME_FORM = "应为带时区的 RFC 3339 时间，或 yyyy-MM-dd HH:mm:ss（北京时间）"
 
 
@@ -58,7 +60,7 @@ class Clocks(NamedTuple):
     sent: datetime | None
 
 
-In = TypeVar("In", RatingIn, ServiceIn)
+In = TypeVar("In", RatingIn, ServiceIn, ComplaintIn)
 
 
 @cache
@@ -200,7 +202,7 @@ def _control_fault(name: str) -> Fault:
     return Fault(pointer(name), "control_character", f"{name} 含有控制字符，请去掉后重新提交。")
 
 
-def _text_faults(record: RatingIn | ServiceIn) -> Iterator[Fault]:
+def _text_faults(record: RatingIn | ServiceIn | ComplaintIn) -> Iterator[Fault]:
     """Find control characters, which only an escape can bring in, and an `ext` too large or too deep."""
     for name, field in _fields(type(record)).items():
         member = getattr(record, field.name)
@@ -248,7 +250,7 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(member)
 
 
-def ext(record: RatingIn | ServiceIn) -> str:
+def ext(record: RatingIn | ServiceIn | ComplaintIn) -> str:
     """Return `ext` as it was written, '' where there is none."""
     return "" if record.ext is NO_EXT or bytes(record.ext) == b"null" else bytes(record.ext).decode()
 
@@ -274,7 +276,7 @@ def project_no(text: str | None) -> str:
     return unicodedata.normalize("NFKC", text).strip() if text else ""
 
 
-def times(record: RatingIn | ServiceIn, *members: str) -> tuple[list[datetime | None], list[Fault]]:
+def times(record: RatingIn | ServiceIn | ComplaintIn, *members: str) -> tuple[list[datetime | None], list[Fault]]:
     """Read the time members (wire names) of `record`; an empty one is None."""
     read: list[datetime | None] = []
     faults = []
