@@ -1,4 +1,4 @@
-"""The wire forms of ratings, service records and complaints; member names are the national interface's own (design §10)."""
+"""The wire forms of ratings, service records and complaints: the national interface's own names (design §10)."""
 
 from typing import Annotated, Final, Literal
 
