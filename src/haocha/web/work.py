@@ -11,8 +11,10 @@ import msgspec
 from litestar import Request, Response
 
 from haocha.domain.account import ROLES, Account, AccountRole
+from haocha.store import notices
 from haocha.web import pages, sessions, words
 from haocha.web.context import Context
+from haocha.web.scopes import scope_of
 
 MAY_OPEN: Final[dict[str, tuple[AccountRole, ...]]] = {
     "/desk": ("handler", "supervisor", "reviewer", "agent", "inspector"),
@@ -65,12 +67,14 @@ async def work_page(
     context: Context = request.app.state.context
     account: Account = request.state.account
     session = request.cookies.get(sessions.SESSION)
+    unread = await notices.unread(context.pool, account, scope_of(context, account))
     return pages.page(
         template,
         status=status,
         account=account,
         csrf=sessions.csrf_token(context, session) if session else "",
-        entries=entries(account.role, active, 0),
+        entries=entries(account.role, active, unread),
+        belongs=(context.registry.name("org", account.unit) or account.unit) if account.unit else "",
         here=active,
         words=words,
         now=context.now(),
