@@ -53,6 +53,11 @@ def sniff(body: bytes) -> str | None:
     return "application/pdf" if body.startswith(b"%PDF-") else None
 
 
+def digest(body: bytes) -> str:
+    """Return the name of a file."""
+    return hashlib.sha256(body).hexdigest()
+
+
 def examine(body: bytes) -> Evidence:
     """Say what a file is as events do; raises `EvidenceEmpty`, `EvidenceTooLarge`, `EvidenceType`."""
     if not body:
@@ -62,7 +67,7 @@ def examine(body: bytes) -> Evidence:
     media_type = sniff(body)
     if media_type is None:
         raise EvidenceType("The file is none of JPEG, PNG, WebP and PDF.")
-    return Evidence(digest=hashlib.sha256(body).hexdigest(), media_type=media_type, size=len(body))
+    return Evidence(digest=digest(body), media_type=media_type, size=len(body))
 
 
 async def keep(connection: asyncpg.Connection | asyncpg.Pool, body: bytes, *, by: str, at: datetime) -> Evidence:
@@ -76,15 +81,15 @@ async def keep(connection: asyncpg.Connection | asyncpg.Pool, body: bytes, *, by
     return found
 
 
-async def described(connection: asyncpg.Connection | asyncpg.Pool, digest: str) -> Evidence | None:
-    """Return what is kept under `digest`, None where nothing is."""
-    row = await connection.fetchrow(SQL["described"], digest)
+async def described(connection: asyncpg.Connection | asyncpg.Pool, named: str) -> Evidence | None:
+    """Return what is kept under the digest `named`, None where nothing is."""
+    row = await connection.fetchrow(SQL["described"], named)
     return None if row is None else Evidence(digest=row["digest"], media_type=row["media_type"], size=row["size"])
 
 
-async def body(connection: asyncpg.Connection | asyncpg.Pool, digest: str) -> bytes | None:
+async def body(connection: asyncpg.Connection | asyncpg.Pool, named: str) -> bytes | None:
     """Return the file itself, None where it is gone."""
-    found: bytes | None = await connection.fetchval(SQL["body"], digest)
+    found: bytes | None = await connection.fetchval(SQL["body"], named)
     return found
 
 

@@ -1,0 +1,114 @@
+"""Evidence files (凭证) over HTTP: brought before the command that refers to them, shown to who sees the ticket."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.datastructures import UploadFile
+from litestar.exceptions import HTTPException
+from litestar.params import FromPath
+
+from haocha.domain.account import Account, AccountRole
+from haocha.domain.ticket_events import Evidence
+from haocha.store import evidence
+from haocha.store.evidence import EvidenceEmpty, EvidenceTooLarge, EvidenceType
+from haocha.store.log import Recorded
+from haocha.web import scopes, ticket_facts, timeline
+from haocha.web.context import Context
+from haocha.web.people import requires_account
+from haocha.web.problems import Problem, not_found
+
+MAY_ATTACH: Final[tuple[AccountRole, ...]] = ("handler", "supervisor", "reviewer", "agent", "inspector")
+LARGEST_BODY: Final = evidence.LARGEST + 64 * 1024  # a file and what a form puts around it
+REFUSALS: Final = {
+    EvidenceEmpty: (422, "文件是空的，请重新选择。"),
+    EvidenceTooLarge: (413, "文件超过 10 MB，请压缩或拍小一些。"),
+    EvidenceType: (415, "只收 JPG、PNG、WebP 图片和 PDF；以文件内容为准，改后缀名没有用。"),
+}
+SAFE: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "private, max-age=31536000, immutable",
+}
+"""A file is shown and nothing in it runs; under its digest it never changes."""
+
+
+async def keep(context: Context, account: Account, body: bytes) -> Evidence:
+    """Keep a file that an account brought; raises the problem that says what is wrong with it."""
+    try:
+        return await evidence.keep(context.pool, body, by=account.username, at=context.now())
+    except (EvidenceEmpty, EvidenceTooLarge, EvidenceType) as refused:
+        status, detail = REFUSALS[type(refused)]
+        raise Problem(status, refused.code, detail) from None
+
+
+@post(
+    "/v1/evidence",
+    guards=[requires_account(*MAY_ATTACH)],
+    request_max_body_size=LARGEST_BODY,
+    tags=["tickets"],
+    operation_id="postEvidence",
+)
+async def post_evidence(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Bring a file that a command may then refer to: its bytes as the body, or the one file of a form (上传凭证)."""
+    context: Context = request.app.state.context
+    body = await _body(request)
+    known = bool(body) and await evidence.described(context.pool, evidence.digest(body)) is not None
+    kept = await keep(context, request.state.account, body)
+    return Response(msgspec.json.encode(kept), status_code=200 if known else 201, media_type="application/json")
+
+
+async def _body(request: Request[Any, Any, Any]) -> bytes:
+    """Return the file that came; one beyond the limit is refused as such, whichever way it came."""
+    try:
+        if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+            return await request.body()
+        files = [value for _, value in (await request.form()).multi_items() if isinstance(value, UploadFile)]
+    except HTTPException as error:
+        if error.status_code != 413:  # noqa: PLR2004
+            raise
+        status, detail = REFUSALS[EvidenceTooLarge]
+        raise Problem(status, EvidenceTooLarge.code, detail) from None
+    if len(files) != 1:
+        raise Problem(422, "one_file", "表单里应当正好有一个文件。")
+    return await files[0].read()
+
+
+@get(
+    "/v1/tickets/{ticket_id:uuid}/evidence/{digest:str}",
+    guards=[requires_account()],
+    tags=["tickets"],
+    operation_id="getEvidence",
+)
+async def get_evidence(
+    request: Request[Any, Any, Any], ticket_id: FromPath[UUID], digest: FromPath[str]
+) -> Response[bytes]:
+    """Show a file that an event of this ticket refers to (查看凭证)."""
+    context: Context = request.app.state.context
+    known = await ticket_facts.told(context, ticket_id)
+    if not scopes.may_see(context, request.state.account, known.ticket):
+        raise not_found("这件工单")
+    piece = referred(known.stream, digest)
+    body = await evidence.body(context.pool, digest) if piece else None
+    if piece is None or body is None:
+        raise not_found("这份凭证")
+    shown = "inline" if piece.media_type.startswith("image/") else "attachment"
+    name = f"{digest[:12]}.{piece.media_type.rpartition('/')[2]}"
+    headers = SAFE | {"Content-Disposition": f'{shown}; filename="{name}"'}
+    return Response(body, media_type=piece.media_type, headers=headers)
+
+
+def referred(stream: Sequence[Recorded], digest: str) -> Evidence | None:
+    """Return what a ticket's events say of a file, None where none of them refers to it."""
+    for recorded in stream:
+        for piece in timeline.evidence(recorded.event):
+            if piece.digest == digest:
+                return piece
+    return None
+
+
+routes = [post_evidence, get_evidence]

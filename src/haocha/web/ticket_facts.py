@@ -1,0 +1,310 @@
+"""What the page of a ticket tells beside its actions: what was said, of which case, and what stands around it.
+
+The ticket is read from its own stream, so that the page is never behind; what its window and its person have been
+through comes from the read models.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from haocha.domain import codes, ids
+from haocha.domain.policy import Stage, Terms
+from haocha.domain.rating import Rating
+from haocha.domain.service import ServiceRecorded
+from haocha.domain.ticket import Ticket
+from haocha.domain.ticket_events import Joined, Opened, Snapshot, Source
+from haocha.domain.workdays import ONE_DAY, SHANGHAI
+from haocha.store import aggregates, log, sql, vault
+from haocha.store.log import Recorded
+from haocha.web import reading, timeline, words
+from haocha.web.context import Context
+from haocha.web.lights import Light, light
+from haocha.web.problems import not_found
+from haocha.web.timeline import Entry, Names, Writing
+
+SQL: Final = sql.load(Path(__file__).with_suffix(".sql")).named("query")
+
+RECENT: Final = 30
+"""Days of the window's record."""
+SHOWN: Final = 5
+TEXTS: Final = {"writingEvaluation": "评价内容", "text": "反映内容", "problem": "发现的问题"}
+"""Texts of what opened a ticket; what a client put into `ext` is its own affair."""
+FLAGS: Final = {
+    "reasonMissing": "未说明原因",
+    "unknownIndicator": "含未知指标",
+    "clock": "设备时间有误",
+    "noCase": "无办件编号",
+}
+FINDINGS: Final = {"contested": "同一办件有内容不同的评价", "unpaired": "追评没有对应的首次评价"}
+CASE: Final = {
+    "proStatus": ("办件状态", {"1": "待受理", "2": "已受理", "3": "已办结"}),
+    "promiseTime": ("办件类型", {"1": "即办件", "2": "承诺件"}),
+    "proChannel": ("申请渠道", {"1": "线上", "2": "线下"}),
+    "acceptDate": ("受理时间", {}),
+    "resultDate": ("办结时间", {}),
+    "promiseDay": ("承诺时限", {}),
+    "serviceName": ("服务名称", {}),
+    "subMatter": ("办理情形", {}),
+    "orgName": ("实施机构", {}),
+    "proManager": ("经办人", {}),
+}
+"""Members of a service record that a reviewer asks for; none of them is the citizen's."""
+
+
+class Told(NamedTuple):
+    """A ticket's stream, the ticket as it is now, and which stage each event ended."""
+
+    stream: list[Recorded]
+    ticket: Ticket
+    ended: dict[int, Stage]
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody said, as given: the source, its level and what was written."""
+
+    source: Source
+    kind: str
+    level: int
+    channel: str
+    at: datetime | None
+    day: Any
+    indicators: tuple[str, ...]
+    writings: tuple[Writing, ...]
+    flags: tuple[str, ...]
+    named: bool
+    standard: str
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Who and what it is about, by name."""
+
+    window: str
+    hall: str
+    dept: str
+    staff: str
+    matter: str
+    area: str
+    project_no: str
+
+
+class Other(msgspec.Struct, frozen=True):
+    """Another ticket."""
+
+    id: UUID
+    number: str
+    status: str
+    level: int
+    opened_at: datetime
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What the window has been through in the last days, and who else complained of the same."""
+
+    counts: tuple[int, ...] = ()
+    """Ratings by level, 5 to 1."""
+    window: tuple[Other, ...] = ()
+    staff: tuple[Other, ...] = ()
+    related: tuple[Other, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """How many ratings."""
+        return sum(self.counts)
+
+    @property
+    def bad(self) -> int:
+        """How many of them are bad (差评)."""
+        return sum(self.counts[3:])
+
+    @property
+    def rate(self) -> float | None:
+        """差评率."""
+        return self.bad / self.n if self.n else None
+
+
+class Running(msgspec.Struct, frozen=True):
+    """A deadline whose clock runs."""
+
+    stage: str
+    at: datetime
+    light: Light
+
+
+async def told(context: Context, ticket_id: UUID) -> Told:
+    """Read a ticket from its stream; raises the `404`."""
+    stream = await log.read_stream(context.pool, ticket_id)
+    if not stream or not isinstance(stream[0].event, Opened):
+        raise not_found("这件工单")
+    ticket = aggregates.replay(stream[:1], Ticket)
+    ended: dict[int, Stage] = {}
+    for recorded in stream[1:]:
+        status, stage = ticket.status, ticket.stage
+        ticket = recorded.event.mutate(ticket)
+        if status not in {ticket.status, "closed"}:
+            ended[recorded.originator_version] = stage
+    return Told(stream, ticket, ended)
+
+
+async def terms(context: Context, ticket: Ticket) -> Terms:
+    """Return the rules that the ticket is handled under."""
+    return (await context.rules.current()).of(ticket.policy_version, ticket.calendar_version)
+
+
+async def names(context: Context, accounts: set[str]) -> Names:
+    """Return what accounts and codes are called."""
+    rows = await context.pool.fetch(SQL["names"], list(accounts))
+    return Names(context.registry, {row["username"]: row["name"] for row in rows})
+
+
+async def version(context: Context, ticket_id: UUID) -> int:
+    """Return how many events a ticket has, 0 where it is none."""
+    return await context.pool.fetchval(SQL["version"], ticket_id) or 0
+
+
+async def written(context: Context, stream: Sequence[Recorded]) -> dict[UUID, str]:
+    """Return the texts of a stream that are still there, numbers that look like somebody's covered."""
+    found = await vault.bodies(context.pool, list(timeline.references(stream)))
+    return {number: reading.NUMBERS.sub("＊＊＊", body) for number, body in found.items()}
+
+
+async def course(context: Context, known: Told, texts: Mapping[UUID, str]) -> list[Entry]:
+    """Tell the ticket's timeline, oldest first."""
+    return timeline.entries(known.stream, known.ended, texts, await names(context, timeline.actors(known.stream)))
+
+
+def said(stream: Sequence[Recorded], texts: Mapping[UUID, str]) -> list[Said]:
+    """Return what opened the ticket and what joined it, in the order it came."""
+    return [
+        _said(recorded.event.source, recorded.event.snapshot, texts)
+        for recorded in stream
+        if isinstance(recorded.event, Opened | Joined)
+    ]
+
+
+def _said(source: Source, snapshot: Snapshot, texts: Mapping[UUID, str]) -> Said:
+    return Said(
+        source=source,
+        kind=words.KINDS.get(snapshot.kind, snapshot.kind),
+        level=snapshot.satisfaction,
+        channel=codes.CHANNELS.get(snapshot.pf, snapshot.pf),
+        at=snapshot.assess_time or snapshot.received_at,
+        day=snapshot.day,
+        indicators=tuple(codes.INDICATORS.get(code, (0, code))[1] for code in snapshot.eval_detail),
+        writings=tuple(
+            Writing(label, texts.get(snapshot.texts[name].id))
+            for name, label in TEXTS.items()
+            if name in snapshot.texts
+        ),
+        flags=tuple(FLAGS.get(flag, flag) for flag in snapshot.flags),
+        named=snapshot.named,
+        standard=snapshot.standard,
+    )
+
+
+def place(context: Context, ticket: Ticket) -> Place:
+    """Name who and what the ticket is about, as of when it opened."""
+    snapshot, name = ticket.snapshot, context.registry.name
+
+    def called(kind: str, key: str) -> str:
+        return name(kind, key, ticket.opened_at) or name(kind, key) or key
+
+    return Place(
+        window=reading.window_name(context.registry, snapshot.window) if snapshot.window else "",
+        hall=called("hall", snapshot.hall),
+        dept=called("org", snapshot.dept),
+        staff=called("staff", snapshot.staff),
+        matter=called("matter", snapshot.matter),
+        area=snapshot.area,
+        project_no=snapshot.project_no,
+    )
+
+
+def running(ticket: Ticket, rules: Terms, now: datetime) -> list[Running]:
+    """Return the deadlines whose clocks run, that of the stage it is in first."""
+    stages = sorted((stage for stage in ticket.dues if ticket.runs(stage)), key=lambda stage: stage != ticket.stage)
+    return [
+        Running(
+            words.STAGES[stage],
+            ticket.dues[stage],
+            light(ticket.dues[stage], now, rules.calendar, provisional=stage in ticket.provisional),
+        )
+        for stage in stages
+    ]
+
+
+async def standing(context: Context, ticket: Ticket) -> tuple[bool, tuple[str, ...]]:
+    """Say of the rating that opened the ticket whether it is excluded, and what was found about it."""
+    if ticket.source not in {"rating", "supplement", "contested"}:
+        return False, ()
+    rating = await aggregates.get(context.pool, Rating, UUID(ticket.source_id))
+    return rating.excluded, tuple(FINDINGS.get(finding, finding) for finding in dict.fromkeys(rating.findings))
+
+
+async def service(context: Context, ticket: Ticket) -> list[tuple[str, str]]:
+    """Return what the service record of the case says, as pairs of label and words; nothing where there is none."""
+    snapshot = ticket.snapshot
+    if not snapshot.project_no:
+        return []
+    stream = ids.service_id(context.install.namespace, snapshot.project_no, snapshot.service_number)
+    recorded = await log.read_stream(context.pool, stream)
+    if not recorded:
+        return []
+    record: ServiceRecorded = recorded[-1].event
+    local = record.service_time.astimezone(SHANGHAI)
+    lines = [("服务时间", f"{local:%Y-%m-%d %H:%M}")]
+    for member, (label, meanings) in CASE.items():
+        if (value := record.case.get(member)) is not None:
+            lines.append((label, meanings.get(str(value), str(value))))
+    return lines
+
+
+async def record(context: Context, ticket: Ticket, now: datetime) -> Record:
+    """Read what the window and the person have been through; as much as the read models know."""
+    window, today = ticket.snapshot.window, now.astimezone(SHANGHAI).date()
+    days = [today - ONE_DAY * n for n in range(RECENT)]
+    counts: tuple[int, ...] = ()
+    of_window: tuple[Other, ...] = ()
+    of_staff: tuple[Other, ...] = ()
+    if window:
+        levels = await _rows(context, "window", window, days)
+        counts = tuple(levels[0][f"n{level}"] for level in (5, 4, 3, 2, 1)) if levels else ()
+        of_window = await _others(context, "tickets_of_window", window, now - timedelta(days=RECENT), ticket.id, SHOWN)
+    if ticket.snapshot.staff and ticket.snapshot.matter:
+        of_staff = await _others(
+            context, "tickets_of_staff", ticket.snapshot.staff, ticket.snapshot.matter, ticket.id, SHOWN
+        )
+    related = await _others(context, "tickets_by_id", list(ticket.related)) if ticket.related else ()
+    return Record(counts=counts, window=of_window, staff=of_staff, related=related)
+
+
+async def _others(context: Context, query: str, *arguments: object) -> tuple[Other, ...]:
+    return tuple(
+        Other(
+            row["id"],
+            row["number"],
+            words.OUTCOMES.get(row["outcome"], "") or words.STATUSES[row["status"]],
+            row["satisfaction"],
+            row["opened_at"],
+        )
+        for row in await _rows(context, query, *arguments)
+    )
+
+
+async def _rows(context: Context, query: str, *arguments: object) -> list[Any]:
+    """Run a query over read models; nothing where one is not there yet, once more where it was just swapped."""
+    for last in (False, True):
+        try:
+            rows: list[Any] = await context.pool.fetch(SQL[query], *arguments)
+            return rows
+        except asyncpg.UndefinedTableError:
+            return []
+        except asyncpg.InvalidCachedStatementError:
+            if last:
+                raise
+    return []

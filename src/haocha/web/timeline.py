@@ -1,0 +1,261 @@
+"""The timeline of a ticket (工单经过): each event as people read it: who, when, what in words, and how long it took.
+
+Pure: the events, the texts that are still there and the names are arguments. The page, the print view and the bar that
+says what happened meanwhile are made of the same entries.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Literal, NamedTuple, assert_never
+from uuid import UUID
+
+import msgspec
+
+from haocha.domain import ticket_events as events
+from haocha.domain.codes import LEVELS
+from haocha.domain.policy import Stage
+from haocha.domain.rating import TextReference
+from haocha.domain.registry import Registry
+from haocha.domain.ticket_events import Actor, Evidence, Snapshot, TicketEvent
+from haocha.domain.workdays import SHANGHAI, Limit
+from haocha.store.log import Recorded
+from haocha.web import words
+
+Tone = Literal["", "good", "bad"]
+
+SYSTEM: Final = "系统"
+LABELS: Final = {
+    "note": "说明",
+    "reason": "理由",
+    "finding": "核实情况",
+    "basis": "依据",
+    "measures": "整改措施",
+    "comment": "意见",
+}
+RULES: Final = {"rounds": "重开次数已用完，评价人仍不满意"}
+BAD_RESULTS: Final = {"unsatisfied", "failed"}
+
+
+class Writing(msgspec.Struct, frozen=True):
+    """A free text under its label; `body` None where it was erased by law."""
+
+    label: str
+    body: str | None
+
+
+class Due(msgspec.Struct, frozen=True):
+    """A deadline that an event set or moved."""
+
+    stage: str
+    at: datetime
+    provisional: bool
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One event as people read it; `took` is the working time of the stage it ended."""
+
+    version: int
+    at: datetime
+    title: str
+    gist: str
+    who: str
+    role: str
+    tone: Tone
+    writings: tuple[Writing, ...]
+    evidence: tuple[tuple[Evidence, str], ...]
+    """Files with their captions."""
+    took: str
+    dues: tuple[Due, ...]
+    other: tuple[UUID, str] | None
+    """Another ticket that it speaks of: id and number."""
+
+
+class Names(NamedTuple):
+    """What codes and accounts are called."""
+
+    registry: Registry
+    accounts: Mapping[str, str]
+
+    def unit(self, code: str) -> str:
+        """Name a department, by its code where the registry does not know it."""
+        return self.registry.name("org", code) or code
+
+    def staff(self, key: str) -> str:
+        """Name who is responsible: a staff member's key or an account."""
+        return self.registry.name("staff", key) or self.accounts.get(key) or key
+
+    def actor(self, by: Actor | None) -> tuple[str, str]:
+        """Say who acted: name, then role and unit."""
+        if by is None:
+            return SYSTEM, ""
+        if by.role == "citizen":
+            return words.ROLES["citizen"], ""
+        role = words.ROLES[by.role]
+        return self.accounts.get(by.account) or by.account, f"{role} · {self.unit(by.unit)}" if by.unit else role
+
+
+def references(stream: Sequence[Recorded]) -> Iterator[UUID]:
+    """Yield the ids of all texts that the events refer to."""
+    for recorded in stream:
+        event = recorded.event
+        for name in event.__struct_fields__:
+            value = getattr(event, name)
+            if isinstance(value, TextReference):
+                yield value.id
+            elif isinstance(value, Snapshot):
+                yield from (reference.id for reference in value.texts.values())
+        yield from (piece.caption.id for piece in evidence(event) if piece.caption is not None)
+
+
+def evidence(event: TicketEvent) -> tuple[Evidence, ...]:
+    """Return the files that an event refers to."""
+    if isinstance(event, events.Opened | events.Joined):
+        return event.snapshot.evidence
+    pieces: tuple[Evidence, ...] = getattr(event, "evidence", ())
+    return pieces
+
+
+def actors(stream: Sequence[Recorded]) -> set[str]:
+    """Return the accounts whose names a timeline needs."""
+    acted = {recorded.event.by.account for recorded in stream if recorded.event.by is not None}
+    responsible = {recorded.event.responsible for recorded in stream if isinstance(recorded.event, events.FixSubmitted)}
+    return (acted | responsible) - {""}
+
+
+def entries(
+    stream: Sequence[Recorded], ended: Mapping[int, Stage], texts: Mapping[UUID, str], names: Names
+) -> list[Entry]:
+    """Tell a ticket's stream, oldest first; `ended` is the stage that an event's version ended."""
+    return [_entry(recorded, ended.get(recorded.originator_version), texts, names) for recorded in stream]
+
+
+def _entry(recorded: Recorded, ended: Stage | None, texts: Mapping[UUID, str], names: Names) -> Entry:
+    event: TicketEvent = recorded.event
+    who, role = names.actor(event.by)
+    kind = recorded.topic.partition(":")[0].partition(".")[2]
+    return Entry(
+        version=recorded.originator_version,
+        at=event.at,
+        title=words.EVENTS[kind],
+        gist=gist(event, names),
+        who=who,
+        role=role,
+        tone=_tone(event),
+        writings=tuple(_writings(event, texts)),
+        evidence=tuple((piece, texts.get(piece.caption.id, "") if piece.caption else "") for piece in evidence(event)),
+        took=f"{words.STAGES[ended]}用时 {duration(event.worked)}（工作时间）" if ended and event.worked else "",
+        dues=tuple(
+            Due(words.STAGES[stage], at, stage in event.provisional) for stage, at in sorted(event.dues.items())
+        ),
+        other=_other(event),
+    )
+
+
+def gist(event: TicketEvent, names: Names) -> str:  # noqa: C901, PLR0911, PLR0912 (one sentence per kind of event)
+    """Say in one line what an event decided; '' where its name says all."""
+    match event:
+        case events.Opened() | events.Joined():
+            level = LEVELS.get(event.snapshot.satisfaction, "")
+            return " · ".join(part for part in (words.SOURCES[event.source], level) if part)
+        case events.Dispatched():
+            return f"派给{names.unit(event.unit)}"
+        case events.Transferred():
+            previous = names.unit(event.previous)
+            return f"由{previous}改派{names.unit(event.unit)}" if event.unit else f"{previous}退回待分派"
+        case events.Contacted():
+            reached = "已联系上" if event.reached else "未联系上"
+            return f"第 {event.attempt} 次，{words.CONTACTS.get(event.channel, event.channel)}，{reached}"
+        case events.Reviewed():
+            ground = words.GROUNDS.get(event.ground, event.ground)
+            verdict, disposition = words.VERDICTS[event.verdict], words.DISPOSITIONS[event.disposition]
+            return f"{verdict} · {ground} · {words.DIFFICULTIES[event.difficulty]} · {disposition}"
+        case events.AppealLodged():
+            return words.APPEALS[event.ground] + ("，申诉期间时限暂停" if event.clock_stops else "")
+        case events.AppealDecided():
+            return "申诉成立，评价不予采纳" if event.upheld else "申诉不成立，继续核实"
+        case events.ExtensionRequested():
+            return f"{words.STAGES[event.stage]}延长 {limit(event.limit)}"
+        case events.ExtensionDecided():
+            return f"{words.STAGES[event.stage]}：{'同意延期' if event.granted else '不同意延期'}"
+        case events.FixSubmitted():
+            return f"第 {event.round} 轮，责任人 {names.staff(event.responsible)}"
+        case events.Returned():
+            return f"退回{words.STATUSES[event.to].removesuffix('中')}"
+        case events.VerificationSent():
+            until = f"，{event.expires_at.astimezone(SHANGHAI):%m月%d日 %H:%M} 前有效" if event.expires_at else ""
+            return f"第 {event.attempt} 次，{words.VERIFICATIONS[event.channel]}{until}"
+        case events.Verified():
+            level = f"（{LEVELS[event.satisfaction]}）" if event.satisfaction in LEVELS else ""
+            return f"{words.VERIFICATIONS[event.channel]}：{words.RESULTS[event.result]}{level}"
+        case events.Reopened():
+            return f"第 {event.round} 次重开：{words.REOPENINGS[event.why]}，回到{words.STATUSES[event.to]}"
+        case events.Reminded():
+            return f"{words.STAGES[event.stage]}时限临近" if event.due_at else words.STAGES[event.stage]
+        case events.Escalated():
+            stage = f"{words.STAGES[event.stage]}，" if event.stage else ""
+            return f"{words.LADDER[event.level]}：{stage}{escalation(event.rule)}"
+        case events.DueChanged():
+            return f"工作日历更新为 {event.calendar_version}"
+        case events.Merged():
+            return f"并入 {event.into_number}"
+        case events.Related():
+            return f"同一人员、同一事项：{event.number}"
+        case events.Closed():
+            return words.OUTCOMES[event.outcome]
+        case events.LookedBack():
+            return "问题未再发生" if event.result == "holds" else "问题复发"
+        case events.Accepted() | events.Approved():
+            return ""
+        case _:
+            assert_never(event)  # type: ignore[arg-type]  # the events of EVENTS, which a test goes through
+
+
+def escalation(rule: str) -> str:
+    """Say which rule led to a rung of the ladder: a rung by its level, or rounds that are spent."""
+    return RULES.get(rule, rule)
+
+
+def limit(value: Limit) -> str:
+    """Print a limit in days."""
+    return f"{value.days} 个{'工作日' if value.unit == 'working' else '自然日'}" if value.days else "当天"
+
+
+def duration(minutes: int) -> str:
+    """Print working minutes."""
+    hours, rest = divmod(minutes, 60)
+    return " ".join(
+        part for part in (f"{hours} 小时" if hours else "", f"{rest} 分" if rest or not hours else "") if part
+    )
+
+
+def _tone(event: TicketEvent) -> Tone:
+    match event:
+        case events.Escalated() | events.Reopened() | events.Returned():
+            return "bad"
+        case events.Verified():
+            return "bad" if event.result in BAD_RESULTS else "good"
+        case events.LookedBack():
+            return "good" if event.result == "holds" else "bad"
+        case events.Closed():
+            return "bad" if event.outcome == "unreachable" else "good"
+        case events.Approved():
+            return "good"
+        case _:
+            return ""
+
+
+def _writings(event: TicketEvent, texts: Mapping[UUID, str]) -> Iterator[Writing]:
+    for name, label in LABELS.items():
+        reference: Any = getattr(event, name, None)
+        if isinstance(reference, TextReference):
+            yield Writing(label, texts.get(reference.id))
+
+
+def _other(event: TicketEvent) -> tuple[UUID, str] | None:
+    match event:
+        case events.Merged():
+            return event.into, event.into_number
+        case events.Related():
+            return event.other, event.number
+        case _:
+            return None
