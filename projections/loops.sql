@@ -1,0 +1,207 @@
+-- loops: one row per ticket (工单) with what came of it: what the rates of the loop are counted from, and what the problem
+-- ledger (问题台账) lists. Where it stands for those who work on it is `tickets`; how long each stage took is `stages`.
+--
+-- opened closed  the Shanghai dates of the opening and of the closing that stands; period figures go by either
+-- stage due_at   the stage it is in, and the earliest deadline that runs (its stage's; the fix's from the opening until
+--                something is handed in, where the policy starts it there; contact's; the closing's); NULL once closed
+-- fix_due_at     the deadline of the rectification (整改时限) as it stands
+-- handed_at      when the fix or explanation that stands was handed in; NULL before, and once it was returned or reopened
+-- first_at       when the first was; late: one of them was handed in after its deadline, the fix's, else the review's
+-- informed       somebody was told: reached by a contact, or sent the result
+-- reopened       without reinstatements (恢复采纳), which are reinstated
+-- said           the text of whoever complained; measures: that of the last fix, else of the explanation
+-- digest         the keyed digest of the measures last handed in: equal digests are equal texts
+--
+-- A ticket's row is a function of its stream: whoever appears in a range is computed anew up to the range's end.
+-- section: events
+-- ticket.opened:v1 ticket.dispatched:v1 ticket.accepted:v1 ticket.transferred:v1 ticket.contacted:v1 ticket.reviewed:v1
+-- ticket.appeal_lodged:v1 ticket.appeal_decided:v1 ticket.extension_decided:v1 ticket.fix_submitted:v1
+-- ticket.returned:v1 ticket.approved:v1 ticket.verification_sent:v1 ticket.verified:v1 ticket.reopened:v1
+-- ticket.reminded:v1 ticket.escalated:v1 ticket.due_changed:v1 ticket.closed:v1
+-- section: schema
+CREATE TABLE loops (
+  ticket uuid NOT NULL CONSTRAINT loops_ticket PRIMARY KEY,
+  position bigint NOT NULL CONSTRAINT loops_position UNIQUE,
+  number text NOT NULL,
+  source text NOT NULL,
+  kind text NOT NULL,
+  standard text NOT NULL,
+  named boolean NOT NULL,
+  satisfaction smallint NOT NULL,
+  indicators text[] NOT NULL,
+  pf text NOT NULL,
+  project_no text NOT NULL,
+  policy text NOT NULL,
+  unit text NOT NULL,
+  dept text NOT NULL,
+  area text NOT NULL,
+  hall text NOT NULL,
+  "window" text NOT NULL,
+  staff text NOT NULL,
+  matter text NOT NULL,
+  day date NOT NULL,
+  opened date NOT NULL,
+  opened_at timestamptz NOT NULL,
+  closed date,
+  closed_at timestamptz,
+  stage text NOT NULL,
+  outcome text NOT NULL,
+  due_at timestamptz,
+  fix_due_at timestamptz,
+  accepted_at timestamptz,
+  first_at timestamptz,
+  handed_at timestamptz,
+  late boolean NOT NULL,
+  ground text NOT NULL,
+  verdict text NOT NULL,
+  disposition text NOT NULL,
+  responsible text NOT NULL,
+  measures uuid,
+  digest text NOT NULL,
+  said uuid,
+  informed boolean NOT NULL,
+  satisfied int NOT NULL,
+  unsatisfied int NOT NULL,
+  others int NOT NULL,
+  result text NOT NULL,
+  appealed int NOT NULL,
+  upheld int NOT NULL,
+  dismissed int NOT NULL,
+  reopened int NOT NULL,
+  reinstated int NOT NULL,
+  extended int NOT NULL,
+  reminded int NOT NULL,
+  escalated text NOT NULL,
+  escalated_at timestamptz
+) WITH (fillfactor = 80);
+-- section: schema
+CREATE INDEX loops_opened ON loops (opened);
+-- section: schema
+CREATE INDEX loops_closed ON loops (closed) WHERE closed IS NOT NULL;
+-- section: schema
+CREATE INDEX loops_open ON loops (due_at) WHERE outcome = '';
+-- section: schema
+CREATE INDEX loops_unit ON loops (unit, position);
+-- section: schema
+CREATE INDEX loops_digest ON loops (digest) WHERE digest <> '';
+-- section: schema
+CREATE INDEX loops_place ON loops ("window", ground, opened_at) WHERE "window" <> '' AND ground <> '';
+-- section: fold
+-- $1 after (exclusive), $2 upto (inclusive)
+WITH touched AS MATERIALIZED (
+  SELECT DISTINCT originator_id FROM current_events
+   WHERE position > $1 AND position <= $2
+     AND topic IN ('ticket.opened:v1', 'ticket.dispatched:v1', 'ticket.accepted:v1', 'ticket.transferred:v1',
+                   'ticket.contacted:v1', 'ticket.reviewed:v1', 'ticket.appeal_lodged:v1', 'ticket.appeal_decided:v1',
+                   'ticket.extension_decided:v1', 'ticket.fix_submitted:v1', 'ticket.returned:v1', 'ticket.approved:v1',
+                   'ticket.verification_sent:v1', 'ticket.verified:v1', 'ticket.reopened:v1', 'ticket.reminded:v1',
+                   'ticket.escalated:v1', 'ticket.due_changed:v1', 'ticket.closed:v1')),
+told AS MATERIALIZED (
+  -- stage: what the event leads to, NULL where it leaves it; handed: something is handed in for approval.
+  SELECT e.position, e.originator_id AS id, e.originator_version AS version, e.topic, e.state, e.state -> 'dues' AS dues,
+         (e.state ->> 'at')::timestamptz AS at,
+         CASE WHEN e.topic IN ('ticket.opened:v1', 'ticket.dispatched:v1', 'ticket.transferred:v1')
+              THEN coalesce(e.state ->> 'unit', '') END AS unit,
+         CASE WHEN e.topic IN ('ticket.opened:v1', 'ticket.dispatched:v1', 'ticket.transferred:v1')
+              THEN CASE WHEN coalesce(e.state ->> 'unit', '') = '' THEN 'dispatch' ELSE 'acceptance' END
+              WHEN e.topic = 'ticket.accepted:v1' THEN 'review'
+              WHEN e.topic = 'ticket.reviewed:v1' THEN CASE e.state ->> 'disposition' WHEN 'fix' THEN 'fix' ELSE 'approval' END
+              WHEN e.topic = 'ticket.appeal_lodged:v1' THEN 'appeal'
+              WHEN e.topic = 'ticket.appeal_decided:v1' AND NOT (e.state -> 'upheld')::bool THEN 'review'
+              WHEN e.topic = 'ticket.fix_submitted:v1' THEN 'approval'
+              WHEN e.topic IN ('ticket.returned:v1', 'ticket.reopened:v1')
+              THEN CASE e.state ->> 'to' WHEN 'fixing' THEN 'fix' ELSE 'review' END
+              WHEN e.topic = 'ticket.approved:v1' THEN 'verification'
+              WHEN e.topic = 'ticket.closed:v1' THEN 'closed' END AS stage,
+         e.topic = 'ticket.fix_submitted:v1'
+           OR e.topic = 'ticket.reviewed:v1' AND e.state ->> 'disposition' = 'explain' AS handed
+    FROM touched, LATERAL (SELECT * FROM current_events s
+                            WHERE s.originator_id = touched.originator_id AND s.position <= $2 OFFSET 0) AS e),
+before AS (
+  -- What was due when something was handed in: the version that set it last.
+  SELECT id, at, handed,
+         max(version) FILTER (WHERE dues ? 'fix') OVER earlier AS fix, max(version) FILTER (WHERE dues ? 'review') OVER earlier AS review
+    FROM told
+  WINDOW earlier AS (PARTITION BY id ORDER BY version ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)),
+hands AS (
+  SELECT b.id, min(b.at) AS first_at,
+         coalesce(bool_or(b.at > coalesce(fix.dues ->> 'fix', review.dues ->> 'review')::timestamptz), false) AS late
+    FROM before b
+    LEFT JOIN told fix ON fix.id = b.id AND fix.version = b.fix
+    LEFT JOIN told review ON review.id = b.id AND review.version = b.review
+   WHERE b.handed
+   GROUP BY b.id),
+lived AS (
+  SELECT id,
+         (array_agg(unit ORDER BY version DESC) FILTER (WHERE unit IS NOT NULL))[1] AS unit,
+         (array_agg(stage ORDER BY version DESC) FILTER (WHERE stage IS NOT NULL))[1] AS stage,
+         (array_agg(state ORDER BY version DESC) FILTER (WHERE topic = 'ticket.reviewed:v1'))[1] AS review,
+         (array_agg(state ORDER BY version DESC) FILTER (WHERE topic = 'ticket.fix_submitted:v1'))[1] AS fix,
+         (array_agg(state ->> 'outcome' ORDER BY version DESC) FILTER (WHERE topic = 'ticket.closed:v1'))[1] AS outcome,
+         max(at) FILTER (WHERE topic = 'ticket.closed:v1') AS closed_at,
+         min(at) FILTER (WHERE topic = 'ticket.accepted:v1') AS accepted_at,
+         max(at) FILTER (WHERE handed) AS handed_at,
+         max(version) FILTER (WHERE handed) > coalesce(max(version) FILTER (WHERE topic IN ('ticket.returned:v1', 'ticket.reopened:v1')), 0) AS stands,
+         coalesce(bool_or((state -> 'reached')::bool) FILTER (WHERE topic = 'ticket.contacted:v1'), false) AS told_by_contact,
+         coalesce(bool_or((state -> 'reached')::bool)
+                    FILTER (WHERE topic = 'ticket.contacted:v1' AND state ->> 'purpose' = 'review'), false) AS reached,
+         bool_or(topic IN ('ticket.verification_sent:v1', 'ticket.verified:v1')) AS told_by_result,
+         count(*) FILTER (WHERE topic = 'ticket.verified:v1' AND state ->> 'result' = 'satisfied') AS satisfied,
+         count(*) FILTER (WHERE topic = 'ticket.verified:v1' AND state ->> 'result' = 'unsatisfied') AS unsatisfied,
+         count(*) FILTER (WHERE topic = 'ticket.verified:v1' AND state ->> 'result' NOT IN ('satisfied', 'unsatisfied')) AS others,
+         (array_agg(state ->> 'result' ORDER BY version DESC) FILTER (WHERE topic = 'ticket.verified:v1'))[1] AS result,
+         count(*) FILTER (WHERE topic = 'ticket.appeal_lodged:v1') AS appealed,
+         count(*) FILTER (WHERE topic = 'ticket.appeal_decided:v1' AND (state -> 'upheld')::bool) AS upheld,
+         count(*) FILTER (WHERE topic = 'ticket.appeal_decided:v1' AND NOT (state -> 'upheld')::bool) AS dismissed,
+         count(*) FILTER (WHERE topic = 'ticket.reopened:v1' AND state ->> 'why' <> 'reinstated') AS reopened,
+         count(*) FILTER (WHERE topic = 'ticket.reopened:v1' AND state ->> 'why' = 'reinstated') AS reinstated,
+         count(*) FILTER (WHERE topic = 'ticket.extension_decided:v1' AND (state -> 'granted')::bool) AS extended,
+         count(*) FILTER (WHERE topic = 'ticket.reminded:v1') AS reminded,
+         max(array_position(ARRAY['remind', 'yellow', 'red', 'circular', 'talk'], state ->> 'level'))
+           FILTER (WHERE topic = 'ticket.escalated:v1') AS escalated,
+         max(at) FILTER (WHERE topic = 'ticket.escalated:v1') AS escalated_at
+    FROM told GROUP BY id),
+due AS (
+  SELECT id, jsonb_object_agg(one.key, one.value ORDER BY version) AS dues
+    FROM told, jsonb_each(told.dues) AS one GROUP BY id)
+INSERT INTO loops AS t (
+  ticket, position, number, source, kind, standard, named, satisfaction, indicators, pf, project_no, policy, unit, dept, area,
+  hall, "window", staff, matter, day, opened, opened_at, closed, closed_at, stage, outcome, due_at, fix_due_at, accepted_at,
+  first_at, handed_at, late, ground, verdict, disposition, responsible, measures, digest, said, informed, satisfied,
+  unsatisfied, others, result, appealed, upheld, dismissed, reopened, reinstated, extended, reminded, escalated, escalated_at)
+SELECT o.id, o.position, x.number, x.source, coalesce(s.kind, ''), coalesce(s.standard, ''), coalesce(s.named, false),
+       coalesce(s.satisfaction, 0), coalesce(s."evalDetail", '{}'), coalesce(s.pf, ''), coalesce(s."projectNo", ''),
+       x."policyVersion", l.unit, coalesce(s.dept, ''), coalesce(s.area, ''), coalesce(s.hall, ''), coalesce(s."window", ''),
+       coalesce(s.staff, ''), coalesce(s.matter, ''), s.day, (o.at AT TIME ZONE 'Asia/Shanghai')::date, o.at,
+       CASE l.stage WHEN 'closed' THEN (l.closed_at AT TIME ZONE 'Asia/Shanghai')::date END,
+       CASE l.stage WHEN 'closed' THEN l.closed_at END, l.stage, CASE l.stage WHEN 'closed' THEN l.outcome ELSE '' END,
+       CASE WHEN l.stage <> 'closed'
+            THEN least((due.dues ->> l.stage)::timestamptz, (due.dues ->> 'closing')::timestamptz,
+                       CASE WHEN NOT l.reached THEN (due.dues ->> 'contact')::timestamptz END,
+                       CASE WHEN l.stage IN ('dispatch', 'acceptance', 'review') THEN (due.dues ->> 'fix')::timestamptz END) END,
+       (due.dues ->> 'fix')::timestamptz, l.accepted_at, h.first_at, CASE WHEN l.stands THEN l.handed_at END,
+       coalesce(h.late, false), coalesce(l.review ->> 'ground', ''), coalesce(l.review ->> 'verdict', ''),
+       coalesce(l.review ->> 'disposition', ''), coalesce(l.fix ->> 'responsible', ''),
+       (coalesce(l.fix -> 'measures', CASE l.review ->> 'disposition' WHEN 'explain' THEN l.review -> 'finding' END) ->> 'id')::uuid,
+       coalesce(l.fix -> 'measures' ->> 'digest', ''), 
+       (SELECT written.value ->> 'id' FROM jsonb_each(s.texts) AS written WHERE written.key <> 'ext'
+         ORDER BY written.key NOT IN ('writingEvaluation', 'text'), written.key LIMIT 1)::uuid,
+       l.told_by_contact OR l.told_by_result, l.satisfied, l.unsatisfied, l.others, coalesce(l.result, ''), l.appealed, l.upheld,
+       l.dismissed, l.reopened, l.reinstated, l.extended, l.reminded,
+       coalesce((ARRAY['remind', 'yellow', 'red', 'circular', 'talk'])[l.escalated], ''), l.escalated_at
+  FROM told o JOIN lived l USING (id) LEFT JOIN hands h USING (id) LEFT JOIN due USING (id),
+       jsonb_to_record(o.state) AS x(number text, source text, "policyVersion" text, snapshot jsonb),
+       jsonb_to_record(x.snapshot) AS s(kind text, standard text, named bool, satisfaction smallint, "evalDetail" text[],
+                                        pf text, "projectNo" text, dept text, area text, hall text, "window" text, staff text,
+                                        matter text, day date, texts jsonb)
+ WHERE o.topic = 'ticket.opened:v1'
+ ORDER BY o.position
+ON CONFLICT ON CONSTRAINT loops_ticket DO UPDATE SET
+  unit = excluded.unit, closed = excluded.closed, closed_at = excluded.closed_at, stage = excluded.stage,
+  outcome = excluded.outcome, due_at = excluded.due_at, fix_due_at = excluded.fix_due_at, accepted_at = excluded.accepted_at,
+  first_at = excluded.first_at, handed_at = excluded.handed_at, late = excluded.late, ground = excluded.ground,
+  verdict = excluded.verdict, disposition = excluded.disposition, responsible = excluded.responsible,
+  measures = excluded.measures, digest = excluded.digest, informed = excluded.informed, satisfied = excluded.satisfied,
+  unsatisfied = excluded.unsatisfied, others = excluded.others, result = excluded.result, appealed = excluded.appealed,
+  upheld = excluded.upheld, dismissed = excluded.dismissed, reopened = excluded.reopened, reinstated = excluded.reinstated,
+  extended = excluded.extended, reminded = excluded.reminded, escalated = excluded.escalated, escalated_at = excluded.escalated_at;
