@@ -3,6 +3,7 @@
 import click
 
 from haocha import logs
+from haocha.commands.accounts import accounts
 from haocha.commands.backup import backup, restore
 from haocha.commands.bench import bench
 from haocha.commands.check import check
@@ -40,6 +41,7 @@ COMMANDS = (
     parked,
     registry,
     keys,
+    accounts,
     simulate,
     demo,
     backup,
