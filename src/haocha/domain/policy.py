@@ -93,10 +93,6 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
     look_back: LookBack
     repeat_days: int
     """Within so many days, bad ratings of the same person on the same matter are related."""
-    appeals: int = 1
-    """How often the unit may appeal in the life of a ticket."""
-    answer: Limit = Limit(3, "natural")
-    """How long one asking of the citizen waits for the answer."""
 
 
 class PolicyPublished(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -171,6 +167,15 @@ class Rulebook(NamedTuple):
                 latest.pop(published.name, None)
                 latest[published.name] = published
         return [published for published in latest.values() if not published.withdrawn]
+
+    @property
+    def head(self) -> int:
+        """The position of the latest version of anything."""
+        return max((position for position, _ in (*self.policies[-1:], *self.calendars[-1:])), default=0)
+
+    def named(self, name: str) -> PolicyPublished | None:
+        """Return the version of a name that is in force now."""
+        return next((published for published in self.in_force(self.head) if published.name == name), None)
 
     def of(self, policy_version: str, calendar_version: str) -> Terms:
         """Return the versions that a ticket was opened under; raises KeyError where there is no such version."""

@@ -31,19 +31,22 @@ def national_calendar(version: str, at: datetime) -> CalendarPublished:
 
 async def seed(connection: asyncpg.Connection | asyncpg.Pool, install: Install, at: datetime) -> None:
     """Publish the default policy and the national calendar where the log holds none; twice is once."""
-    namespace = install.namespace
     rulebook = await load(connection, install)
     if rulebook.policies and rulebook.calendars:
         return
     policy = PolicyPublished(version=f"{DEFAULT_NAME}-1", name=DEFAULT_NAME, policy=DEFAULT, at=at, by="haocha")
     calendar = national_calendar("CN-1", at)
-    await log.append(
-        connection,
-        [
-            log.Group((log.NewEvent(policy_id(namespace, DEFAULT_NAME), FIRST_VERSION, *events.encode(policy)),)),
-            log.Group((log.NewEvent(calendar_id(namespace), FIRST_VERSION, *events.encode(calendar)),)),
-        ],
-    )
+    await log.append(connection, [group(install, rule, FIRST_VERSION) for rule in (policy, calendar)])
+
+
+def group(install: Install, published: PolicyPublished | CalendarPublished, number: int) -> log.Group:
+    """Return what appends a version as the `number`-th event of its stream."""
+    match published:
+        case PolicyPublished():
+            stream = policy_id(install.namespace, published.name)
+        case CalendarPublished():
+            stream = calendar_id(install.namespace)
+    return log.Group((log.NewEvent(stream, number, *events.encode(published)),))
 
 
 async def load(connection: asyncpg.Connection | asyncpg.Pool, install: Install) -> Rulebook:
