@@ -32,7 +32,7 @@ def test_all_faults_are_reported_together(tmp_path):
         "HAOCHA_PROXIES": "300.1.1.1",
         "HAOCHA_SECURE_COOKIES": "yes",
         "HAOCHA_URL": "https://one https://two",
-        "HAOCHA_WEBHOOK": "ftp://gateway",
+        "HAOCHA_WEBHOOK": "http://[gateway",
         "HAOCHA_WEBHOOK_SECRET": "short",
         "HAOCHA_KEYS": "{}",
         "HAOCHA_WEIGTHS": "typo",

@@ -247,8 +247,12 @@ class _Reader:
     def addresses(self, name: str) -> tuple[str, ...]:
         found = self.text(name).split()
         for address in found:
-            parts = urlsplit(address)
-            if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
+            try:
+                parts = urlsplit(address)
+                good = parts.scheme in {"http", "https"} and parts.hostname and not parts.fragment
+            except ValueError:
+                good = False
+            if not good:
                 self.faults.append(f"{name} must be an address of the form https://host/path")
         return tuple(found)
 

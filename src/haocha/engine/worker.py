@@ -1,4 +1,4 @@
-"""The worker: projections, handlers and timers, one task each. Any number of workers may run on one log."""
+"""The worker: projections, handlers, timers, the courier, one task each. Any number of workers may run on one log."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -7,6 +7,7 @@ import asyncpg
 import structlog
 
 from haocha.engine import projector
+from haocha.engine.courier import Courier
 from haocha.engine.reactor import RETRY, Reactor
 from haocha.engine.timers import Timers
 from haocha.handlers import handlers
@@ -29,6 +30,7 @@ async def run(instance: Instance, pool: asyncpg.Pool) -> None:
         group.create_task(projector.run(pool, tail), name="projector")
         group.create_task(Reactor(pool, ours).run(tail), name="reactor")
         group.create_task(Timers(pool, ours).run(), name="timers")
+        group.create_task(Courier(pool, instance.settings).run(), name="courier")
         logger.info("worker_started", data=str(instance.settings.data), handlers=[handler.name for handler in ours])
 
 
