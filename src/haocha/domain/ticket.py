@@ -284,11 +284,11 @@ class Ticket(TicketCourse):
         self._reopen("supervised", self._back, terms, at, by=by, reason=reason)
 
     def merge(
-        self, by: Account, terms: Terms, at: datetime, *, into: "Ticket", reason: TextReference | None = None
+        self, by: Account, terms: Terms, at: datetime, *, into: "Ticket | None", reason: TextReference | None = None
     ) -> None:
         """合并 into a related open ticket; this one closes."""
         guards.merge(self, by, terms, at)
-        if into.id not in self.related or not into.is_open:
+        if into is None or into.id not in self.related or not into.is_open:
             raise guards.NotRelated(f"Ticket {self.number} is merged only into an open ticket that it is related to.")
         self._tell(events.Merged, terms, at, by, into=into.id, into_number=into.number, reason=reason)
         self._close("merged", terms, at)

@@ -7,9 +7,20 @@ from haocha.handlers.link import Link
 from haocha.handlers.open_from_source import OpenFromSource
 from haocha.handlers.open_ticket import OpenTicket
 from haocha.handlers.pair_supplement import PairSupplement
+from haocha.handlers.recompute_dues import RecomputeDues
 from haocha.store.install import Install
+
+KINDS: tuple[type[Handler], ...] = (
+    OpenTicket,
+    OpenFromSource,
+    ExcludeRating,
+    FlagContested,
+    PairSupplement,
+    Link,
+    RecomputeDues,
+)
 
 
 def handlers(install: Install) -> tuple[Handler, ...]:
     """Make every handler of this installation."""
-    return OpenTicket(install), OpenFromSource(install), FlagContested(install), PairSupplement(install), Link(install)
+    return tuple(kind(install) for kind in KINDS)

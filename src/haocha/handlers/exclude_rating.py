@@ -1,4 +1,4 @@
-"""An upheld appeal takes the ratings of its ticket out of every rate (不予采纳); reinstating the ticket puts them back."""
+"""An upheld appeal takes the ratings of its ticket out of every rate (不予采纳); reinstating puts them back."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

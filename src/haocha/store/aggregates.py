@@ -1,6 +1,6 @@
 """Load → decide → append, once for the whole program."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -52,20 +52,21 @@ async def execute(
     pool: asyncpg.Pool,
     cls: type[TAggregate],
     originator_id: UUID,
-    command: Callable[[TAggregate], None],
-) -> int:
-    """Load, let `command` decide, append; decide again when another was faster. Return the last position.
+    command: Callable[[TAggregate], Sequence[log.Text] | None],
+) -> tuple[TAggregate, int]:
+    """Load, let `command` decide, append; decide again when another was faster. Return what is now, and its position.
 
-    Raises what `command` raises, `Unknown`, and `Contended` after several lost races.
+    `command` returns the texts that its events refer to. Raises what it raises, `Unknown`, and `Contended` after
+    several lost races.
     """
     for _ in range(ATTEMPTS):
         stream = await log.read_stream(pool, originator_id)
         aggregate = replay(stream, cls)
-        command(aggregate)
+        texts = command(aggregate) or ()
         decided = new_events(aggregate)
         if not decided:
-            return stream[-1].position
-        verdict = await batcher.append(log.Group(decided))
+            return aggregate, stream[-1].position
+        verdict = await batcher.append(log.Group(decided, texts=tuple(texts)))
         if verdict.verdict == "ok":
-            return verdict.position
+            return aggregate, verdict.position
     raise Contended

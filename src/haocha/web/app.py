@@ -36,7 +36,9 @@ from haocha.web import (
     scores,
     services,
     submit,
+    ticket_commands,
     tickets,
+    verdict_page,
 )
 from haocha.web.context import Context
 from haocha.web.problems import CONTENT_TYPE, Fault, Problem, unavailable
@@ -69,6 +71,7 @@ def create_app(context: Context) -> ASGIApp:
             *lists.routes,
             *scores.routes,
             *tickets.routes,
+            *ticket_commands.routes,
             *receipts.routes,
             *registry.routes,
             *health.routes,
@@ -76,6 +79,7 @@ def create_app(context: Context) -> ASGIApp:
             *board.routes,
             *login.routes,
             *receipt_page.routes,
+            *verdict_page.routes,
         ],
         lifespan=[lifespan, board.lifespan],
         exception_handlers={

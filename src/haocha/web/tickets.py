@@ -98,7 +98,7 @@ async def get_ticket(request: Request[Any, Any, Any], ticket_id: FromPath[UUID])
         "calendarVersion": ticket.calendar_version,
         "joined": ticket.joined,
         "snapshot": ticket.snapshot,
-        "events": [_told(recorded) for recorded in stream],
+        "events": [told(recorded) for recorded in stream],
     }
     return Response(msgspec.json.encode(answer), media_type="application/json")
 
@@ -145,7 +145,7 @@ def _item(row: Any) -> dict[str, Any]:
     }
 
 
-def _told(recorded: log.Recorded) -> dict[str, Any]:
+def told(recorded: log.Recorded) -> dict[str, Any]:
     """Return an event by its topic's last word; what the ticket itself says already is left out."""
     event: TicketEvent = recorded.event
     members = msgspec.to_builtins(event)
