@@ -205,3 +205,46 @@ ON CONFLICT ON CONSTRAINT loops_ticket DO UPDATE SET
   unsatisfied = excluded.unsatisfied, others = excluded.others, result = excluded.result, appealed = excluded.appealed,
   upheld = excluded.upheld, dismissed = excluded.dismissed, reopened = excluded.reopened, reinstated = excluded.reinstated,
   extended = excluded.extended, reminded = excluded.reminded, escalated = excluded.escalated, escalated_at = excluded.escalated_at;
+-- section: query counts
+-- What the rates are made of (docs/figures.md), one row per key, ordered by key.
+-- Who: $1 units or NULL, $2 area prefix or NULL (what the asker may see); $3 unit, $4 department, $5 area prefix, $6 hall,
+-- $7 window, $8 staff, $9 ground, $10 sources, $11 policy or NULL. When: $12 opened or closed, $13 from, $14 to or NULL.
+-- $15 by what ('' for all in one), $16 now, $17 the key before the page or NULL, $18 rows.
+SELECT key, count(*) AS tickets, count(*) FILTER (WHERE outcome = '') AS open,
+       count(*) FILTER (WHERE outcome = '' AND due_at < $16) AS overdue,
+       count(*) FILTER (WHERE outcome = 'fixed') AS fixed, count(*) FILTER (WHERE outcome = 'explained') AS explained,
+       count(*) FILTER (WHERE outcome = 'excluded') AS excluded, count(*) FILTER (WHERE outcome = 'merged') AS merged,
+       count(*) FILTER (WHERE outcome = 'unreachable') AS unreachable,
+       count(*) FILTER (WHERE valid) AS valid, count(*) FILTER (WHERE valid AND fallen_due) AS due,
+       count(*) FILTER (WHERE valid AND fallen_due AND NOT late AND first_at IS NOT NULL
+                          AND (handed_at IS NOT NULL OR coalesce(fix_due_at > $16, true))) AS on_time,
+       count(*) FILTER (WHERE known) AS named, count(*) FILTER (WHERE known AND informed) AS replied,
+       count(*) FILTER (WHERE known AND outcome IN ('fixed', 'explained')) AS named_rectified,
+       count(*) FILTER (WHERE known AND satisfied + unsatisfied + others > 0) AS named_verified,
+       sum(satisfied)::bigint AS satisfied, sum(unsatisfied)::bigint AS unsatisfied,
+       count(*) FILTER (WHERE reopened > 0) AS reopened, count(*) FILTER (WHERE outcome <> '' OR reopened > 0) AS ended,
+       count(*) FILTER (WHERE appealed > 0) AS appealed, sum(upheld)::bigint AS upheld,
+       sum(upheld + dismissed)::bigint AS decided, sum(reinstated)::bigint AS reinstated,
+       count(*) FILTER (WHERE extended > 0) AS extended, count(*) FILTER (WHERE reminded > 0) AS reminded,
+       count(*) FILTER (WHERE escalated NOT IN ('', 'remind')) AS escalated
+  FROM (SELECT *, outcome NOT IN ('excluded', 'merged') AS valid,
+               first_at IS NOT NULL OR coalesce(fix_due_at < coalesce(closed_at, $16), false) AS fallen_due,
+               named AND outcome NOT IN ('excluded', 'merged')
+                 AND source IN ('rating', 'supplement', 'contested', 'province') AS known,
+               CASE $15 WHEN 'unit' THEN unit WHEN 'dept' THEN dept WHEN 'area' THEN area WHEN 'hall' THEN hall
+                        WHEN 'window' THEN "window" WHEN 'staff' THEN staff WHEN 'ground' THEN ground WHEN 'source' THEN source
+                        WHEN 'policy' THEN policy WHEN 'day' THEN date::text
+                        WHEN 'week' THEN date_trunc('week', date::timestamp)::date::text
+                        WHEN 'month' THEN to_char(date, 'YYYY-MM') ELSE '' END COLLATE "C" AS key
+          FROM (SELECT *, CASE $12 WHEN 'closed' THEN closed ELSE opened END AS date FROM live.loops
+                 WHERE ($12 = 'opened' AND ($13::date IS NULL OR opened >= $13) AND ($14::date IS NULL OR opened <= $14)
+                        OR $12 = 'closed' AND closed IS NOT NULL AND ($13::date IS NULL OR closed >= $13)
+                           AND ($14::date IS NULL OR closed <= $14))
+                   AND ($1::text[] IS NULL OR unit = ANY ($1)) AND ($2::text IS NULL OR starts_with(area, $2))
+                   AND ($3::text IS NULL OR unit = $3) AND ($4::text IS NULL OR dept = $4)
+                   AND ($5::text IS NULL OR starts_with(area, $5)) AND ($6::text IS NULL OR hall = $6)
+                   AND ($7::text IS NULL OR "window" = $7) AND ($8::text IS NULL OR staff = $8)
+                   AND ($9::text IS NULL OR ground = $9) AND ($10::text[] IS NULL OR source = ANY ($10))
+                   AND ($11::text IS NULL OR policy = $11)) AS chosen) AS counted
+ WHERE $17::text IS NULL OR key > $17
+ GROUP BY key ORDER BY key LIMIT $18;

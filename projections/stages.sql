@@ -164,3 +164,29 @@ ON CONFLICT ON CONSTRAINT stages_visit DO UPDATE SET
  WHERE (t.ended, t.left_at, t.due_at, t.on_time, t.worked, t.closed, t.ground, t.unit) IS DISTINCT FROM
        (excluded.ended, excluded.left_at, excluded.due_at, excluded.on_time, excluded.worked, excluded.closed, excluded.ground,
         excluded.unit);
+-- section: query times
+-- Time per stage and key: medians in business minutes of the visits that ended, and how many were on time. $1 to $16 as of
+-- `counts` in loops.sql; $17 the keys wanted or NULL. `unit` is whose the stage was.
+SELECT key, stage, count(*) FILTER (WHERE worked IS NOT NULL) AS n,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY worked) AS median,
+       percentile_cont(0.9) WITHIN GROUP (ORDER BY worked) AS p90,
+       count(*) FILTER (WHERE on_time IS NOT NULL OR left_at IS NULL AND due_at < $16) AS due,
+       count(*) FILTER (WHERE on_time) AS on_time
+  FROM (SELECT *,
+               CASE $15 WHEN 'unit' THEN unit WHEN 'dept' THEN dept WHEN 'area' THEN area WHEN 'hall' THEN hall
+                        WHEN 'window' THEN "window" WHEN 'staff' THEN staff WHEN 'ground' THEN ground WHEN 'source' THEN source
+                        WHEN 'policy' THEN policy WHEN 'day' THEN date::text
+                        WHEN 'week' THEN date_trunc('week', date::timestamp)::date::text
+                        WHEN 'month' THEN to_char(date, 'YYYY-MM') ELSE '' END COLLATE "C" AS key
+          FROM (SELECT *, CASE $12 WHEN 'closed' THEN closed ELSE opened END AS date FROM live.stages
+                 WHERE ($12 = 'opened' AND ($13::date IS NULL OR opened >= $13) AND ($14::date IS NULL OR opened <= $14)
+                        OR $12 = 'closed' AND closed IS NOT NULL AND ($13::date IS NULL OR closed >= $13)
+                           AND ($14::date IS NULL OR closed <= $14))
+                   AND ($1::text[] IS NULL OR unit = ANY ($1)) AND ($2::text IS NULL OR starts_with(area, $2))
+                   AND ($3::text IS NULL OR unit = $3) AND ($4::text IS NULL OR dept = $4)
+                   AND ($5::text IS NULL OR starts_with(area, $5)) AND ($6::text IS NULL OR hall = $6)
+                   AND ($7::text IS NULL OR "window" = $7) AND ($8::text IS NULL OR staff = $8)
+                   AND ($9::text IS NULL OR ground = $9) AND ($10::text[] IS NULL OR source = ANY ($10))
+                   AND ($11::text IS NULL OR policy = $11)) AS chosen) AS keyed
+ WHERE $17::text[] IS NULL OR key = ANY ($17)
+ GROUP BY key, stage;

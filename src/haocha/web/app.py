@@ -37,6 +37,7 @@ from haocha.web import (
     services,
     submit,
     ticket_commands,
+    ticket_stats,
     tickets,
     verdict_page,
 )
@@ -71,6 +72,7 @@ def create_app(context: Context) -> ASGIApp:
             *lists.routes,
             *scores.routes,
             *tickets.routes,
+            *ticket_stats.routes,
             *ticket_commands.routes,
             *receipts.routes,
             *registry.routes,
