@@ -25,6 +25,7 @@ MOST_FILES: Final = 6
 LONGEST: Final = 2_000
 YES, NO = "true", "false"
 NOTHING: Final = ("", "请选择")
+ASKS: Final[dict[Kind, str]] = {"text": "填写", "choice": "选择", "select": "选择", "files": "上传"}
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
@@ -200,16 +201,18 @@ FIRST: Final = (
 )
 """What is offered open, the first of them that is allowed; the rest is a click away."""
 
-WHY_NOT: Final = {
-    "not_independent": "您所在的单位被评价过，或者办理过这件工单",
-    "rated_person": "这是对您本人的评价",
-    "fixer_approves": "要审核的内容由您提交",
-    "no_return": "按本地规定不准退单，只有督办人员可以改派",
-    "appeal_spent": "申诉已有结论，不能再次申诉",
-    "extension_pending": "已有一个延期申请等待审批",
-    "rounds_spent": "重开次数已用完，由督办人员决定",
-}
-"""Refusals that are said on the page; the others would tell people what they never wanted to do."""
+WHY_NOT: Final = frozenset(
+    {
+        "not_independent",
+        "rated_person",
+        "fixer_approves",
+        "no_return",
+        "appeal_spent",
+        "extension_pending",
+        "rounds_spent",
+    }
+)
+"""Refusals that the page gives before they are asked for; the others are about what nobody here wanted to do."""
 
 WAITING: Final = {
     "awaiting_dispatch": "等待督办人员派单。",
@@ -237,7 +240,7 @@ def reasons(ticket: Ticket, account: Account, rules: Terms, at: datetime) -> lis
         refused = guards.refusal(ticket, command, account, rules, at)
         if refused is not None and refused.code in WHY_NOT:
             said.setdefault(refused.code, command)
-    return [f"您不能{words.COMMANDS[command]}：{WHY_NOT[code]}。" for code, command in said.items()]
+    return [f"您不能{words.COMMANDS[command]}：{words.REFUSALS[code]}" for code, command in said.items()]
 
 
 def form(command: str, ticket: Ticket, rules: Terms, choices: Choices) -> Form:
@@ -314,6 +317,23 @@ def _limit(rules: Terms, stage: Stage, difficulty: Difficulty = "general") -> st
     return limit(rule.limit_for(difficulty)) if rule else "规定时限"
 
 
+def faults(fields: Sequence[Field], values: Mapping[str, str], pieces: Sequence[object]) -> dict[str, str]:
+    """Return what is missing or too long, by field."""
+    found: dict[str, str] = {}
+    for field in fields:
+        value = values.get(field.name, "").strip()
+        if field.required and _is_asked(field, values) and not (pieces if field.kind == "files" else value):
+            found[field.name] = f"请{ASKS[field.kind]}{field.label}。"
+        elif len(value) > LONGEST:
+            found[field.name] = f"最多 {LONGEST} 字，现在是 {len(value)} 字。"
+    return found
+
+
+def _is_asked(field: Field, values: Mapping[str, str]) -> bool:
+    name, _, value = field.when.partition("=")
+    return not name or values.get(name) == value
+
+
 def body(fields: Sequence[Field], values: Mapping[str, str], pieces: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Return what was filled in as the API takes it; what was left empty, or not asked, is left out."""
     made: dict[str, Any] = {}
@@ -322,7 +342,7 @@ def body(fields: Sequence[Field], values: Mapping[str, str], pieces: Sequence[Ma
         if field.kind == "files":
             if pieces:
                 made[field.name] = list(pieces)
-        elif field.when and values.get(field.when.partition("=")[0]) != field.when.partition("=")[2]:
+        elif not _is_asked(field, values):
             continue
         elif field.name == "satisfaction":
             made |= {field.name: int(value)} if value.isdecimal() else {}
