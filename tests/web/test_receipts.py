@@ -30,7 +30,7 @@ async def test_receipt_tells_matter_level_state_and_seal(site):
     members = found.json()
     assert members.keys() == {
         "receipt", "position", "recordedAt", "matter", "satisfaction", "level", "day", "state", "seal",
-        "sealedUpto", "ticket",
+        "sealedUpto", "ticket", "progress", "excludedFor",
     }  # fmt: skip
     assert (members["receipt"], members["position"]) == (answer["receipt"], answer["position"])
     assert (members["matter"], members["level"], members["state"]) == ("社会保障卡补领", "非常不满意", "counted")

@@ -119,19 +119,38 @@ _TICKET = {
 }
 TICKETS = page(members(_TICKET | {"outcome": maybe(TEXT), "satisfaction": maybe(LEVEL), "joined": WHOLE}))
 TICKET = members(_TICKET | {"version": WHOLE, "snapshot": {"type": "object"}, "events": some({"type": "object"})})
+STEP = members({"step": TEXT, "at": MOMENT}, {"how": TEXT})
+DONE = members(
+    {"kind": {"enum": ["fix", "explain"]}, "at": MOMENT, "text": maybe(TEXT), "basis": maybe(TEXT), "files": WHOLE}
+)
+PROGRESS = members(
+    {
+        "number": TEXT,
+        "status": TEXT,
+        "dueAt": maybe(MOMENT),
+        "provisional": TRUTH,
+        "steps": some(STEP),
+        "done": some(DONE),
+        "outcome": maybe(TEXT),
+        "excludedFor": maybe(TEXT),
+        "mergedInto": maybe(TEXT),
+    }
+)
 FOUND = members(
     {
         "receipt": RECEIPT,
         "position": WHOLE,
         "recordedAt": MOMENT,
         "matter": maybe(TEXT),
-        "satisfaction": LEVEL,
-        "level": TEXT,
+        "satisfaction": maybe(LEVEL),
+        "level": maybe(TEXT),
         "day": DAY,
-        "state": {"enum": ["counted", "excluded", "supplement", "contested"]},
+        "state": {"enum": ["counted", "excluded", "supplement", "contested", "complaint"]},
+        "excludedFor": maybe(TEXT),
         "seal": TEXT,
         "sealedUpto": WHOLE,
         "ticket": maybe(TEXT),
+        "progress": maybe(PROGRESS),
     }
 )
 LOG = members({"position": WHOLE, "recordedAt": MOMENT, "seal": TEXT})

@@ -20,6 +20,8 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from haocha.store.db import is_away
 from haocha.web import (
+    account,
+    accounts,
     board,
     complaints,
     evidence,
@@ -84,6 +86,8 @@ def create_app(context: Context) -> ASGIApp:
             *pages.routes,
             *board.routes,
             *login.routes,
+            *account.routes,
+            *accounts.routes,
             *receipt_page.routes,
             *verdict_page.routes,
         ],

@@ -8,7 +8,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from haocha.domain.codes import LEVELS
-from haocha.web import pages, receipts
+from haocha.web import citizen, pages, receipts
 from haocha.web.auth import address_of
 from haocha.web.context import Context
 
@@ -20,16 +20,7 @@ STATES: Final = {
     "supplement": "追加评价，与首次评价并列展示，不改动首次评价的得分",
     "contested": "与同一次办件的另一份评价内容不同，两份都已保留，等待核实，暂不计入得分",
     "excluded": "经核实不予采纳，不计入得分，但记录永远保留",
-}
-TICKETS: Final = {
-    "awaiting_dispatch": "已开立工单，正在确定由哪个单位办理。",
-    "awaiting_acceptance": "已开立工单，等待承办单位签收。",
-    "reviewing": "承办单位已签收，正在核实。",
-    "appealing": "承办单位提出了申诉，由其他单位复核。",
-    "fixing": "情况已核实，正在整改。",
-    "approving": "整改已完成，等待审核。",
-    "verifying": "整改已审核，将有人回访，听您的意见。",
-    "closed": "工单已办结。",
+    "complaint": "已登记",
 }
 
 
@@ -54,8 +45,23 @@ async def receipt_page(request: Request[Any, Any, Any], code: FromPath[str]) -> 
         return pages.page("receipts.html", status=404, error=MISTYPED, code=typed)
     if found is None:
         return pages.page("receipts.html", status=404, error=UNKNOWN, code=typed)
-    ticket = TICKETS.get(found.ticket, "已开立工单。") if found.ticket else ""
-    return pages.page("receipt.html", receipt=found, levels=LEVELS, state=STATES[found.state], ticket=ticket)
+    told = found.progress
+    members: dict[str, Any] = {"progress": told}
+    if told is not None:
+        members |= {
+            "steps": [(step.at, citizen.line(step)) for step in told.steps],
+            "now_line": citizen.NOW[told.status],
+            "until": citizen.until(told, context.now()),
+            "outcome": citizen.OUTCOMES.get(told.outcome or "", ""),
+            "excluded_for": citizen.EXCLUSIONS.get(told.excluded_for or "", ""),
+        }
+    return pages.page("receipt.html", receipt=found, levels=LEVELS, state=_state(found), **members)
+
+
+def _state(found: receipts.Found) -> str:
+    """Say where the rating stands, and why where it was not accepted."""
+    reason = citizen.EXCLUSIONS.get(found.excluded_for or "")
+    return f"{STATES[found.state]}（理由：{reason}）" if reason else STATES[found.state]
 
 
 routes = [receipt_form, receipt_page]

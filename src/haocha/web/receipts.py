@@ -12,36 +12,50 @@ from litestar.params import FromPath
 
 from haocha.domain import ids, receipt
 from haocha.domain.codes import LEVELS
+from haocha.domain.complaint import ComplaintReceived
 from haocha.domain.rating import Rating, RatingContested, RatingSubmitted, RatingSupplemented
-from haocha.domain.ticket import Ticket
+from haocha.domain.ticket_events import Source
 from haocha.store import aggregates, events, log, sql
+from haocha.web import progress
 from haocha.web.auth import address_of
 from haocha.web.context import Context
 from haocha.web.problems import Problem, not_found
+from haocha.web.progress import Progress
 
 SQL = sql.load(Path(__file__).with_suffix(".sql")).named("query")
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a receipt tells: which rating, when it came in, its seal and what became of it; nothing personal."""
+    """What a receipt tells: which rating or complaint, its seal, and what became of it; nothing personal."""
 
     receipt: str
     position: int
     recorded_at: datetime
     matter: str | None
-    satisfaction: int
-    level: str
+    satisfaction: int | None
+    """None for a complaint that gave no level."""
+    level: str | None
     day: date
-    state: Literal["counted", "excluded", "supplement", "contested"]
+    state: Literal["counted", "excluded", "supplement", "contested", "complaint"]
+    excluded_for: str | None
+    """Why it was not accepted (不予采纳): mistaken 误评, malicious 恶意, untrue 不实."""
     seal: str
     sealed_upto: int
     ticket: str | None
+    progress: Progress | None
 
 
-STATES: dict[type, Literal["counted", "supplement", "contested"]] = {
+STATES: dict[type, Literal["counted", "supplement", "contested", "complaint"]] = {
     RatingSubmitted: "counted",
     RatingSupplemented: "supplement",
     RatingContested: "contested",
+    ComplaintReceived: "complaint",
+}
+SOURCES: dict[type, Source] = {
+    RatingSubmitted: "rating",
+    RatingSupplemented: "supplement",
+    RatingContested: "contested",
+    ComplaintReceived: "complaint",
 }
 LAST_POSITION = 2**63 - 1  # of a bigint; a code is long enough to name a later one
 
@@ -63,34 +77,45 @@ async def look_up(context: Context, code: str) -> Found | None:
     )
     if row is None or not hmac.compare_digest(receipt.tag(context.receipt_key, row["originator_id"]), read.tag):
         return None
-    rating_id: UUID = row["originator_id"]
+    subject: UUID = row["originator_id"]
     if events.EVENTS.get(row["topic"]) not in STATES:
         return None
-    rating = aggregates.replay(await log.read_stream(context.pool, rating_id), Rating)
-    fact = rating.fact
+    stream = await log.read_stream(context.pool, subject)
+    fact = stream[0].event
+    matter, excluded_for = fact.matter, None
+    if not isinstance(fact, ComplaintReceived):
+        rating = aggregates.replay(stream, Rating)
+        matter = rating.current.matter
+        excluded_for = _excluded_for(stream) if rating.excluded else None
+    ticket = await progress.find(context, SOURCES[type(fact)], subject, _case(context, fact))
+    told = await progress.read(context, ticket) if ticket else None
     return Found(
-        receipt=receipt.issue(context.receipt_key, rating_id, read.position),
+        receipt=receipt.issue(context.receipt_key, subject, read.position),
         position=read.position,
         recorded_at=row["recorded_at"],
-        matter=context.registry.name("matter", rating.current.matter) or fact.said.get("taskName"),
-        satisfaction=fact.satisfaction,
-        level=LEVELS[fact.satisfaction],
+        matter=context.registry.name("matter", matter) or fact.said.get("taskName"),
+        satisfaction=fact.satisfaction or None,
+        level=LEVELS.get(fact.satisfaction),
         day=fact.day,
-        state="excluded" if rating.excluded else STATES[type(fact)],
+        state="excluded" if excluded_for is not None else STATES[type(fact)],
+        excluded_for=excluded_for,
         seal=row["seal"].hex(),
         sealed_upto=row["upto"],
-        ticket=await _ticket(context, fact),
+        ticket=told.status if told else None,
+        progress=told,
     )
 
 
-async def _ticket(context: Context, fact: Any) -> str | None:
-    """Return the status of the newest ticket of the rating's case, None where none was opened."""
-    case = ids.rating_id(context.install.namespace, fact.project_no, fact.service_number)
-    ticket = await context.pool.fetchval(
-        SQL["ticket_of"],
-        str(case),
-    )
-    return None if ticket is None else (await aggregates.get(context.pool, Ticket, ticket)).status
+def _excluded_for(stream: list[log.Recorded]) -> str:
+    """Return the reason of the last exclusion."""
+    return str(next(one.event.reason for one in reversed(stream) if isinstance(one.event, Rating.Excluded)))
+
+
+def _case(context: Context, fact: Any) -> UUID | None:
+    """Return the case that it belongs to, None for a complaint about none."""
+    if not fact.project_no:
+        return None
+    return ids.rating_id(context.install.namespace, fact.project_no, fact.service_number)
 
 
 @get("/v1/receipts/{code:str}", tags=["public"], operation_id="getReceipt")

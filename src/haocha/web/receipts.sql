@@ -5,7 +5,6 @@ SELECT e.originator_id, e.topic, c.upto, c.recorded_at, c.seal
   FROM log.events e,
        LATERAL (SELECT upto, recorded_at, seal FROM log.commits WHERE upto >= e.position ORDER BY upto LIMIT 1) AS c
  WHERE e.position = $1;
--- section: query ticket_of
+-- section: query tickets_of
 -- $1 the case: id of its first rating
-SELECT originator_id FROM log.events
- WHERE topic = 'ticket.opened:v1' AND state ->> 'caseId' = $1 ORDER BY position DESC LIMIT 1;
+SELECT originator_id FROM log.events WHERE topic = 'ticket.opened:v1' AND state ->> 'caseId' = $1;

@@ -1,0 +1,176 @@
+"""What the citizen is told of a ticket: stages passed and when, until when the next, what was done, how it ended.
+
+No name, no unit's note, nothing of what others said. Of free texts only what is meant for him: the measures of a fix
+and the finding of an explanation, once they were approved, with numbers covered that look like somebody's.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from haocha.domain import ids
+from haocha.domain import ticket_events as events
+from haocha.domain.rating import TextReference
+from haocha.domain.ticket import Ticket
+from haocha.domain.ticket_events import Outcome, Source, TicketEvent
+from haocha.domain.ticket_state import Status
+from haocha.store import aggregates, log, sql, vault
+from haocha.store.log import Recorded
+from haocha.web.context import Context
+from haocha.web.reading import NUMBERS
+
+SQL = sql.load(Path(__file__).with_name("receipts.sql")).named("query")
+MASK = "＊＊＊"
+
+
+class Step(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A stage passed: the event's name, and the code that says how it went where that is told."""
+
+    step: str
+    at: datetime
+    how: str = ""
+
+
+class Done(msgspec.Struct, frozen=True, rename="camel"):
+    """What was done: the measures of a fix, or an explanation with its legal basis; a text erased by law is null."""
+
+    kind: Literal["fix", "explain"]
+    at: datetime
+    text: str | None
+    basis: str | None
+    files: int
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Where a ticket is."""
+
+    number: str
+    status: Status
+    due_at: datetime | None
+    """Until when the current stage is to be done; None where its policy sets no limit."""
+    provisional: bool
+    steps: tuple[Step, ...]
+    done: tuple[Done, ...]
+    outcome: Outcome | None
+    excluded_for: str | None
+    """Why a rating was not accepted: mistaken 误评, malicious 恶意, untrue 不实."""
+    merged_into: str | None
+
+
+async def find(context: Context, source: Source, stream: UUID, case: UUID | None) -> list[Recorded]:
+    """Return the ticket that is about the source's `stream`: its own, the one it joined, or the case's newest."""
+    own = ids.ticket_id(context.install.namespace, source, str(stream))
+    rows = await context.pool.fetch(SQL["tickets_of"], str(case)) if case else []
+    streams = await log.read_streams(context.pool, [own, *(row[0] for row in rows)])
+    if own in streams:
+        return streams[own]
+    of_case = sorted(streams.values(), key=lambda told: told[0].position, reverse=True)
+    for told in of_case:
+        if any(isinstance(one.event, events.Joined) and one.event.source_id == str(stream) for one in told):
+            return told
+    return of_case[0] if of_case else []
+
+
+async def read(context: Context, stream: Sequence[Recorded]) -> Progress:
+    """Tell a ticket's stream, with the texts that are still there."""
+    references = [reference.id for reference in _references(stream)]
+    return tell(stream, await vault.bodies(context.pool, references))
+
+
+def tell(stream: Sequence[Recorded], texts: Mapping[UUID, str]) -> Progress:
+    """Tell a ticket's stream."""
+    ticket = aggregates.replay(list(stream), Ticket)
+    merged = [one.event.into_number for one in stream if isinstance(one.event, events.Merged)]
+    return Progress(
+        number=ticket.number,
+        status=ticket.status,
+        due_at=ticket.dues.get(ticket.stage) if ticket.is_open else None,
+        provisional=ticket.stage in ticket.provisional,
+        steps=tuple(step for one in stream for step in _steps(one.event)),
+        done=tuple(_done([one.event for one in stream], texts)),
+        outcome=ticket.outcome or None,
+        excluded_for=ticket.appeal_ground if ticket.outcome == "excluded" else None,
+        merged_into=merged[-1] if merged and ticket.outcome == "merged" else None,
+    )
+
+
+def masked(text: str) -> str:
+    """Cover what looks like a telephone or identity number."""
+    return NUMBERS.sub(MASK, text)
+
+
+def _steps(event: TicketEvent) -> Iterator[Step]:  # noqa: C901, PLR0912 (one answer per kind of event)
+    match event:
+        case events.Opened():
+            yield Step("opened", event.at)
+        case events.Joined():
+            yield Step("joined", event.at)
+        case events.Dispatched() | events.Transferred():
+            yield Step("dispatched" if event.unit else "sent_back", event.at)
+        case events.Accepted():
+            yield Step("accepted", event.at)
+        case events.Contacted():
+            yield Step("contacted", event.at, "reached" if event.reached else "missed")
+        case events.Reviewed():
+            yield Step("reviewed", event.at, event.verdict)
+        case events.AppealLodged():
+            yield Step("appeal_lodged", event.at, event.ground)
+        case events.AppealDecided():
+            yield Step("appeal_decided", event.at, "upheld" if event.upheld else "dismissed")
+        case events.ExtensionDecided() if event.granted:
+            yield Step("extended", event.at)
+        case events.FixSubmitted():
+            yield Step("fixed", event.at)
+        case events.Returned():
+            yield Step("returned", event.at)
+        case events.Approved():
+            yield Step("approved", event.at)
+        case events.Verified():
+            yield Step("verified", event.at, event.result)
+        case events.Reopened():
+            yield Step("reopened", event.at, event.why)
+        case events.Escalated() if event.level != "remind":
+            yield Step("escalated", event.at, event.level)
+        case events.LookedBack():
+            yield Step("looked_back", event.at, event.result)
+        case events.Closed():
+            yield Step("closed", event.at, event.outcome)
+        case _:
+            pass
+
+
+def _references(stream: Sequence[Recorded]) -> Iterator[TextReference]:
+    for one in stream:
+        match one.event:
+            case events.FixSubmitted():
+                yield one.event.measures
+            case events.Reviewed(disposition="explain"):
+                yield one.event.finding
+                if one.event.basis is not None:
+                    yield one.event.basis
+            case _:
+                pass
+
+
+def _done(told: Sequence[TicketEvent], texts: Mapping[UUID, str]) -> Iterator[Done]:
+    """Yield what was approved, in its order."""
+    proposed: events.FixSubmitted | events.Reviewed | None = None
+
+    def body(reference: TextReference | None) -> str | None:
+        found = texts.get(reference.id) if reference else None
+        return None if found is None else masked(found)
+
+    for event in told:
+        match event:
+            case events.FixSubmitted() | events.Reviewed(disposition="explain"):
+                proposed = event
+            case events.Approved() if isinstance(proposed, events.FixSubmitted):
+                yield Done("fix", event.at, body(proposed.measures), None, len(proposed.evidence))
+            case events.Approved() if isinstance(proposed, events.Reviewed):
+                yield Done("explain", event.at, body(proposed.finding), body(proposed.basis), len(proposed.evidence))
+            case _:
+                pass
