@@ -58,7 +58,7 @@ def requires(*scopes: str, people: Sequence[AccountRole] | None = None) -> Any:
         authorization = connection.headers.get("authorization")
         connection.state.client = connection.state.account = None
         if people is not None and (persons.token_of(connection) or await persons.person_of(connection) is not None):
-            connection.state.account = await persons.pass_account(connection, tuple(people))
+            connection.state.account = (await persons.pass_account(connection, tuple(people))).account
         else:
             connection.state.client = await client_of(context, authorization, *scopes)
 

@@ -60,39 +60,42 @@ async def account_of(connection: Connection) -> Account | None:
     return person.account
 
 
-def requires_account(*roles: AccountRole, page: bool = False) -> Any:
+def requires_account(*roles: AccountRole, page: bool = False, early: bool = False) -> Any:
     """Return a Litestar guard that lets accounts of these roles pass, without roles every account.
 
     The account is then at `request.state.account`. A `page` sends to the log-in who has none; the rest answer with a
-    `401` or `403` problem. A session's request that changes something under `/v1/` must come from our own pages.
+    `401` or `403` problem. An `early` one also lets those pass who have to choose a new password first. A session's
+    request that changes something under `/v1/` must come from our own pages.
     """
 
     async def guard(connection: Connection, _: BaseRouteHandler) -> None:
-        connection.state.account = await pass_account(connection, roles, page=page)
+        person = await pass_account(connection, roles, page=page, early=early)
+        connection.state.person, connection.state.account = person, person.account
 
     return guard
 
 
-async def pass_account(connection: Connection, roles: tuple[AccountRole, ...], *, page: bool = False) -> Account:
-    """Return the account that asks where it is of one of `roles`; raise what the guard answers otherwise."""
+async def pass_account(
+    connection: Connection, roles: tuple[AccountRole, ...], *, page: bool = False, early: bool = False
+) -> Person:
+    """Return who asks where his account is of one of `roles`; raise what the guard answers otherwise."""
     person = await person_of(connection)
     by_token = bool(token_of(connection))
     if person is None:
         if page and not by_token:
             raise Elsewhere(f"/login?next={quote(_asked_for(connection), safe='')}")
         raise _nobody(connection)
-    if person.must_change and not by_token:
+    if person.must_change and not by_token and not early:
         if page:
             raise Elsewhere(OWN_PAGE)
         raise Problem(403, "password_change_required", "请先登录网页，在“账号与密码”里改掉初始密码。")
-    account = person.account
-    if roles and account.role not in roles:
+    if roles and person.account.role not in roles:
         names = "、".join(words.ROLES[role] for role in roles)
-        detail = f"{words.ROLES[account.role]}账号不能做这件事；它属于{names}。"
+        detail = f"{words.ROLES[person.account.role]}账号不能做这件事；它属于{names}。"
         raise Problem(403, "role_missing", detail)
     if not by_token and connection.scope["path"].startswith("/v1/"):
         _check_origin(connection)
-    return account
+    return person
 
 
 def _nobody(connection: Connection) -> Problem:

@@ -64,3 +64,38 @@ def may_see(context: Context, account: Account, ticket: Ticket) -> bool:
     if area is not None:
         return ticket.snapshot.area.startswith(area)
     return units is None or not {ticket.unit, *ticket.handled}.isdisjoint(units)
+
+
+class Territory(NamedTuple):
+    """Whose accounts an administrator keeps: those that act for `units` or oversee within them or the `area`."""
+
+    units: list[str] | None = None
+    area: str = ""
+
+
+def territory_of(context: Context, admin: Account) -> Territory:
+    """Return whose accounts an administrator keeps; without a node, everybody's."""
+    kind, _, value = admin.node.partition(":")
+    if kind == "dept":
+        return Territory(below(context, value))
+    if kind == "area":
+        prefix, registry = area_prefix(value), context.registry
+        units = [
+            key
+            for key in registry.keys("org")
+            if (period := registry.valid("org", key, context.now())) and period.facts.area_code.startswith(prefix)
+        ]
+        return Territory(units, prefix)
+    return Territory()
+
+
+def keeps(territory: Territory, account: Account) -> bool:
+    """Tell whether an account lies within a territory: nobody makes one that sees further than he does himself."""
+    if territory.units is None:
+        return True
+    if account.role == "handler":
+        return account.unit in territory.units
+    kind, _, value = account.node.partition(":")
+    if kind == "dept":
+        return value in territory.units
+    return kind == "area" and bool(territory.area) and value.startswith(territory.area)
