@@ -17,7 +17,7 @@ from haocha.web.context import Context
 from haocha.web.scopes import scope_of
 
 MAY_OPEN: Final[dict[str, tuple[AccountRole, ...]]] = {
-    "/desk": ("handler", "supervisor", "reviewer", "agent", "inspector"),
+    "/desk": ("handler", "supervisor", "reviewer", "agent", "inspector", "leader", "auditor"),
     "/desk/overview": ("supervisor", "leader", "auditor"),
     "/desk/ledger": ("handler", "supervisor", "reviewer", "inspector", "leader", "auditor"),
     "/desk/circulars": ("handler", "supervisor", "leader", "auditor"),
@@ -37,6 +37,12 @@ NAMES: Final = {
     "/": "大屏",
     "/admin/accounts": "管理",
 }
+HOMES: Final[dict[AccountRole, str]] = {
+    "leader": "/desk/overview",
+    "auditor": "/desk/overview",
+    "admin": "/admin/accounts",
+}
+"""Where the roles begin that have nothing to do to tickets."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -51,7 +57,12 @@ class Entry(msgspec.Struct, frozen=True):
 def entries(role: AccountRole, active: str, unread: int) -> list[Entry]:
     """Return the ways that a role may go, in their order; `active` is the address of the page itself."""
     return [
-        Entry(address, name, address == active, unread if address == "/desk/inbox" else 0)
+        Entry(
+            "/desk?queue=open" if address == "/desk" and role in HOMES else address,
+            "工单" if address == "/desk" and role in HOMES else name,
+            address == active,
+            unread if address == "/desk/inbox" else 0,
+        )
         for address, name in NAMES.items()
         if role in MAY_OPEN[address]
     ]
