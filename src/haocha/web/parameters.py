@@ -159,13 +159,18 @@ class Parameters:
     def cursor(self, form: type[msgspec.Struct]) -> Any:
         """Return what `cursor` holds; it only ever comes from an answer."""
         value = self._given.get("cursor")
-        if value is None:
-            return None
-        try:
-            return msgspec.json.decode(base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)), type=form)
-        except (msgspec.DecodeError, binascii.Error, ValueError):
+        held = None if value is None else read_cursor(value, form)
+        if value is not None and held is None:
             self.wrong("cursor", "应为上一页答复中的 nextCursor，原样送回")
-            return None
+        return held
+
+
+def read_cursor(value: str, form: type[msgspec.Struct]) -> Any:
+    """Return what a cursor holds, None where it is none."""
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)), type=form)
+    except (msgspec.DecodeError, binascii.Error, ValueError):
+        return None
 
 
 def cursor(value: msgspec.Struct) -> str:
