@@ -6,7 +6,7 @@ SELECT count(*) FROM (
   SELECT FROM engine.addressed($1, $2, $3, $4) AS a
    WHERE a.n > coalesce((SELECT upto FROM engine.inboxes WHERE account = $1), 0)
      AND NOT EXISTS (SELECT FROM engine.notices_read r WHERE r.account = $1 AND r.n = a.n)
-   LIMIT $5) AS some;
+   LIMIT $5) AS counted;
 -- section: query page_unread
 -- $5 before this number, $6 how many
 SELECT a.n, a.id, a.at, a.kind, a.ticket, a.members FROM engine.addressed($1, $2, $3, $4) AS a
