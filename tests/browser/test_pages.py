@@ -176,16 +176,18 @@ async def test_wall_shows_everything_in_one_screen(public, page, width, height):
 
 
 async def test_logging_in_and_out(settings, dsn, pool, page):
-    """From the board to the log-in, wrong key, right key, board, out again."""
+    """From the board to the log-in, wrong password, right one, board, out again."""
     async with site(settings, dsn, pool) as running:
-        _, key = await running.key("scores:read")
+        login = await running.account("supervisor", name="监督科")
         await page.goto(f"{running.url}/?period=7")
         await expect(page.locator("h1")).to_have_text("登录")
-        await page.get_by_label("密钥").fill("hc_wrong")
+        await page.get_by_label("用户名").fill(login.username)
+        await page.get_by_label("密码").fill("wrong password")
         await page.keyboard.press("Enter")
-        await expect(page.get_by_role("alert")).to_contain_text("密钥不存在")
+        await expect(page.get_by_role("alert")).to_contain_text("用户名或密码不对")
         page.complaints.clear()  # Chromium logs every answer of 401
-        await page.get_by_label("密钥").fill(key)
+        await expect(page.get_by_label("用户名")).to_have_value(login.username)
+        await page.get_by_label("密码").fill(login.password)
         await page.get_by_role("button", name="登录").click()
         await page.wait_for_url("**/?period=7")
         await expect(page.locator(".who")).to_have_text("监督科")

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from haocha.domain.workdays import SHANGHAI
-from haocha.store import keys
+from haocha.store import accounts
+from tests.people import log_in
 from tests.site import site
 
 
@@ -23,11 +24,9 @@ async def public(settings, dsn, pool):
 async def closed(settings, dsn, pool):
     """Serve a board that needs a session; give the site and a client that has one."""
     async with site(settings, dsn, pool, rank_minimum=2) as running:
-        running.number, key = await running.key("scores:read")
-        form = await running.client.get("/login")
-        csrf = re.search(r'name="csrf" value="(\w+)"', form.text).group(1)
-        answer = await running.client.post("/login", data={"key": key, "csrf": csrf, "next": "/"})
-        assert answer.status_code == 303
+        login = await running.account("supervisor", name="监督科")
+        running.number = (await accounts.find(pool, login.username)).id
+        assert (await log_in(running.client, login)).status_code == 303
         yield running
 
 
@@ -83,7 +82,7 @@ async def test_public_board_shows_halls_and_matters_but_neither_staff_nor_texts(
 
 
 async def test_session_shows_staff_and_texts_but_no_telephone_numbers(closed):
-    """With scores:read staff and texts are there, but for what looks like a person's number; a wall shows neither."""
+    """With an account staff and texts are there, but for what looks like a person's number; a wall shows neither."""
     for level in (5, 1):
         await closed.rate(level, writingEvaluation="等了两个小时，电话 13800001111")
     await closed.settle()
@@ -141,8 +140,8 @@ async def test_reconnecting_viewer_gets_the_whole_grid_only_if_it_missed_somethi
             await read_events(public.client, "/board/events", **{"Last-Event-ID": event["id"]})
 
 
-async def test_revoked_key_ends_session_and_stream(closed):
-    """Within two seconds of the revocation the stream tells the page to ask anew, which then leads to the log-in."""
+async def test_disabled_account_ends_session_and_stream(closed):
+    """Within two seconds of its disabling the stream tells the page to ask anew, which then leads to the log-in."""
     await closed.rate(5)
     await closed.settle()
     page = (await closed.client.get("/")).text
@@ -150,7 +149,7 @@ async def test_revoked_key_ends_session_and_stream(closed):
         read_events(closed.client, stream_of(page), until=lambda event: event["event"] == "reload")
     )
     await asyncio.sleep(0)
-    await keys.revoke(closed.context.pool, closed.number, datetime.now(UTC))
+    await accounts.disable(closed.context.pool, closed.number, by="os:test", now=datetime.now(UTC))
     while (await closed.client.get("/")).status_code == 200:
         await asyncio.sleep(0.1)
     await closed.rate(5)

@@ -1,12 +1,15 @@
-"""Logging in with a key and out again: sessions that nobody can forge, forms that no other site can send."""
+"""Logging in with username and password and out again: sessions that nobody can forge, forms no other site can send."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
-from haocha.store import keys
+from haocha.store import accounts
 from haocha.web import pages, sessions
+from tests.people import csrf_of, log_in
 from tests.site import site
 
 
@@ -17,23 +20,23 @@ async def closed(settings, dsn, pool):
         yield running
 
 
-async def log_in(running, key, following="/", csrf=None):
-    """Open the form and send it with `key`."""
-    form = await running.client.get("/login")
-    csrf = csrf or re.search(r'name="csrf" value="(\w+)"', form.text).group(1)
-    return await running.client.post("/login", data={"key": key, "csrf": csrf, "next": following})
+async def person(running, login):
+    """Return the account behind a log-in."""
+    return await accounts.find(running.context.pool, login.username)
 
 
-async def test_key_with_scope_logs_in_and_goes_where_one_wanted(closed):
+async def test_account_logs_in_and_goes_where_one_wanted(closed):
     """The session's cookie is out of reach of scripts and of other sites."""
-    _, key = await closed.key("scores:read")
-    answer = await log_in(closed, f" {key} ", "/?period=7")
+    login = await closed.account()
+    answer = await log_in(closed.client, login, "/?period=7")
     assert (answer.status_code, answer.headers["location"]) == (303, "/?period=7")
     cookie = next(c for c in answer.headers.get_list("set-cookie") if c.startswith(sessions.SESSION))
     assert "HttpOnly" in cookie
     assert "samesite=lax" in cookie.lower()
     assert "Secure" not in cookie
     assert (await closed.client.get("/")).status_code == 200
+    again = await closed.client.get("/login?next=/?period=30")
+    assert (again.status_code, again.headers["location"]) == (303, "/?period=30")
 
 
 async def test_secure_cookies_where_the_settings_say_so(settings, dsn, pool):
@@ -43,74 +46,106 @@ async def test_secure_cookies_where_the_settings_say_so(settings, dsn, pool):
         assert "Secure" in answer.headers["set-cookie"]
 
 
-async def test_unknown_key_and_missing_scope_are_told_apart(closed):
-    """Each refusal says what to do, and begins no session."""
-    _, writer = await closed.key("ratings:write")
-    unknown = await log_in(closed, "hc_nothing")
-    assert (unknown.status_code, "不存在或已被吊销" in unknown.text) == (401, True)
-    missing = await log_in(closed, writer)
-    assert (missing.status_code, "scores:read" in missing.text) == (403, True)
+async def test_no_refusal_tells_whether_there_is_such_an_account(closed):
+    """Wrong password, no such account, disabled, locked: the same page, but for the username that was typed."""
+    known, locked, disabled = [await closed.account() for _ in range(3)]
+    now = datetime.now(UTC)
+    await accounts.disable(closed.context.pool, (await person(closed, disabled)).id, by="os:test", now=now)
+    for _ in range(accounts.ATTEMPTS):
+        await accounts.log_in(closed.context.pool, locked.username, "wrong password", now=now)
+    nobody = replace(known, username="nobody")
+    told = set()
+    for login, password in (
+        (known, "wrong password"),
+        (nobody, known.password),
+        (locked, locked.password),
+        (disabled, disabled.password),
+    ):
+        answer = await log_in(closed.client, login, password=password)
+        assert answer.status_code == 401
+        told.add(re.sub(r'(name="csrf" value|id="username" name="username" value)="[^"]*"', "", answer.text))
+        assert f'value="{login.username}"' in answer.text
+        assert password not in answer.text
+    assert len(told) == 1
     assert (await closed.client.get("/")).status_code == 303
 
 
 async def test_form_of_another_site_is_refused(closed):
-    """Without the token of this visitor's form a good key begins no session."""
-    _, key = await closed.key("scores:read")
-    answer = await log_in(closed, key, csrf="0" * 64)
+    """Without the token of this visitor's form a good password begins no session."""
+    answer = await log_in(closed.client, await closed.account(), csrf="0" * 64)
     assert answer.status_code == 403
     assert (await closed.client.get("/")).status_code == 303
 
 
-async def test_guessing_is_limited(closed):
+async def test_guessing_is_limited(closed, monkeypatch):
     """After too many attempts from one address the answer is 429 and says when to come back."""
-    answers = [await log_in(closed, f"hc_{n}") for n in range(12)]
-    assert answers[0].status_code == 401
-    assert answers[-1].status_code == 429
+    monkeypatch.setattr(closed.context.login_limits, "_per_minute", 3)
+    login = await closed.account()
+    answers = [await log_in(closed.client, login, csrf="0" * 64) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [403, 403, 403, 429]
     assert int(answers[-1].headers["retry-after"]) > 0
     assert "登录太频繁" in answers[-1].text
 
 
 async def test_logging_out_ends_the_session(closed):
     """The button on the board ends it; without its token nothing happens."""
-    _, key = await closed.key("scores:read")
-    await log_in(closed, key)
+    await log_in(closed.client, await closed.account())
     refused = await closed.client.post("/logout", data={"csrf": "0"})
     assert refused.status_code == 403
-    board = await closed.client.get("/")
-    csrf = re.search(r'action="/logout"><input type="hidden" name="csrf" value="(\w+)"', board.text).group(1)
+    csrf = csrf_of(await closed.client.get("/"))
     assert (await closed.client.post("/logout", data={"csrf": csrf})).headers["location"] == "/login"
     assert (await closed.client.get("/")).status_code == 303
 
 
-@pytest.mark.parametrize("change", ["later", "other key", "bare", "garbage", "中文.1.2"])
+@pytest.mark.parametrize("change", ["later", "other account", "other epoch", "bare", "garbage", "中文.1.2.3", "1.2.3"])
 async def test_forged_session_is_none(closed, change):
     """A token with anything changed is worth nothing."""
-    number, _ = await closed.key("scores:read")
-    other, _ = await closed.key("scores:read")
-    token = sessions.issue(closed.context, number)
-    key_id, ends, mark = token.split(".")
+    mine, other = [await person(closed, await closed.account()) for _ in range(2)]
+    token = sessions.issue(closed.context, mine)
+    number, epoch, ends, mark = token.split(".")
     forged = {
-        "later": f"{key_id}.{int(ends) + 3600}.{mark}",
-        "other key": f"{other}.{ends}.{mark}",
-        "bare": f"{key_id}.{ends}.",
-        "garbage": "garbage",
+        "later": f"{number}.{epoch}.{int(ends) + 3600}.{mark}",
+        "other account": f"{other.id}.{epoch}.{ends}.{mark}",
+        "other epoch": f"{number}.{int(epoch) + 1}.{ends}.{mark}",
+        "bare": f"{number}.{epoch}.{ends}.",
     }.get(change, change)
-    assert await sessions.client_of(closed.context, token) is not None
-    assert await sessions.client_of(closed.context, forged) is None
+    assert (await sessions.person_of(closed.context, token)).id == mine.id
+    assert await sessions.person_of(closed.context, forged) is None
 
 
 async def test_session_ends_by_itself(closed, monkeypatch):
-    """After its time a session is over though the key is still good."""
-    number, _ = await closed.key("scores:read")
+    """After its time a session is over though the account is as it was."""
+    mine = await person(closed, await closed.account())
     monkeypatch.setattr(sessions, "LASTS", timedelta(seconds=-1))
-    assert await sessions.client_of(closed.context, sessions.issue(closed.context, number)) is None
+    assert await sessions.person_of(closed.context, sessions.issue(closed.context, mine)) is None
 
 
-async def test_session_of_revoked_key_is_none(closed):
-    """A key that was never cached and is revoked opens nothing."""
-    number, _ = await closed.key("scores:read")
-    await keys.revoke(closed.context.pool, number, datetime.now(UTC))
-    assert await sessions.client_of(closed.context, sessions.issue(closed.context, number)) is None
+@pytest.mark.parametrize("what", ["password", "role", "disabled"])
+async def test_session_of_a_changed_account_is_none(closed, what):
+    """A new password, another role and disabling end the sessions that there are."""
+    mine, now, pool = await person(closed, await closed.account()), datetime.now(UTC), closed.context.pool
+    token = sessions.issue(closed.context, mine)
+    if what == "password":
+        await accounts.reset_password(pool, mine, by="os:test", now=now)
+    elif what == "role":
+        account = msgspec.structs.replace(mine.account, role="leader")
+        await accounts.change(pool, mine.id, account, by="os:test", now=now)
+    else:
+        await accounts.disable(pool, mine.id, by="os:test", now=now)
+    assert await sessions.person_of(closed.context, token) is None
+
+
+async def test_password_of_somebody_else_must_be_changed_first(closed):
+    """After creation and reset every page leads to one's own account, the API refuses; the token works."""
+    login = await closed.account("leader", must_change=True)
+    answer = await log_in(closed.client, login, "/?period=7")
+    assert answer.headers["location"] == "/account"
+    assert (await closed.client.get("/", follow_redirects=True)).url.path == "/account"
+    assert (await closed.client.get("/account")).status_code == 200
+    page = await closed.client.get("/account")
+    new = {"csrf": csrf_of(page), "current": login.password, "new": "the third lamp", "again": "the third lamp"}
+    assert (await closed.client.post("/account/password", data=new)).status_code == 303
+    assert (await closed.client.get("/")).status_code == 200
 
 
 @pytest.mark.parametrize("address", ["https://evil.example/", "//evil.example", "/\\evil.example", "evil", "/a\nb", ""])
