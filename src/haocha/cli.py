@@ -6,11 +6,13 @@ from haocha import logs
 from haocha.commands.accounts import accounts
 from haocha.commands.backup import backup, restore
 from haocha.commands.bench import bench
+from haocha.commands.calendar import calendar
 from haocha.commands.check import check
 from haocha.commands.demo import demo
 from haocha.commands.keys import keys
 from haocha.commands.migrate import migrate
 from haocha.commands.parked import parked
+from haocha.commands.policy import policy
 from haocha.commands.rebuild import rebuild
 from haocha.commands.registry import registry
 from haocha.commands.seal import seal
@@ -40,6 +42,8 @@ COMMANDS = (
     rebuild,
     parked,
     registry,
+    policy,
+    calendar,
     keys,
     accounts,
     simulate,

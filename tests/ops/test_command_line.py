@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from haocha.cli import main
 
 COMMANDS = {
-    "accounts", "backup", "bench", "check", "demo", "keys", "migrate", "parked", "rebuild", "registry", "restore", "seal",
-    "serve", "simulate", "version", "work",
+    "accounts", "backup", "bench", "calendar", "check", "demo", "keys", "migrate", "parked", "policy",
+    "rebuild", "registry", "restore", "seal", "serve", "simulate", "version", "work",
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from haocha.domain.documents import Fault, Faulty, builtins, faults_of, toml_value
 from haocha.domain.policy import DEFAULT, DEFAULT_NAME, Level, Policy, PolicyPublished, Stage, StageRule
+from haocha.domain.registry import area_prefix
 from haocha.domain.workdays import Limit
 
 NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -39,6 +40,7 @@ RANGES: Final = {
     "repeatDays": range(366),
 }
 DAYS: Final = range(367)
+MINUTES: Final = range(1, 10_081)
 PERCENT: Final = range(101)
 
 
@@ -82,7 +84,7 @@ def check(value: dict[str, Any]) -> Document:
     faults += [fault for fault in laws if not any(_touch(fault.pointer, pointer) for pointer in pointers)]
     if faults:
         raise Faulty(faults)
-    return document
+    return msgspec.structs.replace(document, area=area_prefix(document.area))
 
 
 def write(document: Document, heading: str = "") -> str:
@@ -109,7 +111,7 @@ def of(published: PolicyPublished) -> Document:
 
 def changes(before: Policy, after: Policy) -> list[Change]:
     """Name every member that differs."""
-    old, new = dict(_leaves(builtins(before))), dict(_leaves(builtins(after)))
+    old, new = dict(leaves(before)), dict(leaves(after))
     return [
         Change(path, old.get(path, ""), new.get(path, ""))
         for path in dict.fromkeys((*old, *new))
@@ -117,8 +119,14 @@ def changes(before: Policy, after: Policy) -> list[Change]:
     ]
 
 
+def leaves(policy: Policy) -> Iterator[tuple[str, str]]:
+    """Name the members one would speak of, and their values as TOML: a limit is one, and so is a rung of the ladder."""
+    members = builtins(policy)
+    ladder = {rung["level"]: rung["overdue"] for rung in members.pop("ladder")}
+    yield from _leaves(members | {"ladder": ladder})
+
+
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Name the members one would speak of: a stage's limit is one, not its number of days."""
     if isinstance(value, Mapping) and "days" not in value:
         for name, item in value.items():
             yield from _leaves(item, f"{path}.{name}" if path else name)
@@ -225,6 +233,8 @@ def _laws_of_ladder(policy: Policy) -> Iterator[Fault]:
 
 def _limit(pointer: str, limit: Limit) -> Iterator[Fault]:
     yield from _within(f"{pointer}/days", limit.days, DAYS)
+    if limit.minutes is not msgspec.UNSET:
+        yield from _within(f"{pointer}/minutes", limit.minutes, MINUTES)
 
 
 def _within(pointer: str, number: int, numbers: range) -> Iterator[Fault]:

@@ -24,10 +24,14 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """A number of days: `working` (工作日) or `natural` (自然日). None of them is 当天, by the end of the same day."""
+    """A number of days: `working` (工作日) or `natural` (自然日). None of them is 当天, by the end of the same day.
+
+    `minutes`, where there are any, stand for the days: by the clock, as a hotline's 一小时内联系.
+    """
 
     days: int
     unit: Literal["working", "natural"] = "working"
+    minutes: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Deadline(NamedTuple):
@@ -74,8 +78,14 @@ class Calendar(msgspec.Struct, frozen=True):
             return True
         return day not in self.holidays and day.weekday() < SATURDAY
 
+    def working_days(self, after: date, upto: date) -> int:
+        """Return how many working days there are from the day after `after` up to `upto`."""
+        return sum(map(self.is_working, _days(after + ONE_DAY, upto)))
+
     def deadline(self, start: datetime, limit: Limit, hours: tuple[Span, ...]) -> Deadline:
         """Return when `limit` from `start` runs out (UTC)."""
+        if limit.minutes:
+            return Deadline(start.astimezone(UTC) + timedelta(minutes=limit.minutes), provisional=False)
         began = start.astimezone(SHANGHAI)
         if limit.unit == "natural":
             return Deadline(_utc(began.date() + ONE_DAY * (limit.days + 1), time()), provisional=False)

@@ -10,6 +10,7 @@ from chinese_calendar import constants
 from haocha.domain.policy import DEFAULT, DEFAULT_NAME, PolicyPublished, Rulebook, policy_id
 from haocha.domain.workdays import SATURDAY, CalendarPublished, calendar_id
 from haocha.store import events, log, sql
+from haocha.store import install as installs
 from haocha.store.install import Install
 
 SQL = sql.load(Path(__file__).with_suffix(".sql")).named("query")
@@ -37,6 +38,13 @@ async def seed(connection: asyncpg.Connection | asyncpg.Pool, install: Install, 
     policy = PolicyPublished(version=f"{DEFAULT_NAME}-1", name=DEFAULT_NAME, policy=DEFAULT, at=at, by="haocha")
     calendar = national_calendar("CN-1", at)
     await log.append(connection, [group(install, rule, FIRST_VERSION) for rule in (policy, calendar)])
+
+
+async def begun(connection: asyncpg.Connection | asyncpg.Pool, at: datetime) -> tuple[Install, Rulebook]:
+    """Read the installation and its rules, the first ones published where the log holds none."""
+    install = await installs.load(connection)
+    await seed(connection, install, at)
+    return install, await load(connection, install)
 
 
 def group(install: Install, published: PolicyPublished | CalendarPublished, number: int) -> log.Group:
