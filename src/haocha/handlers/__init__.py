@@ -1,13 +1,16 @@
 """Event handlers (process managers), one file each: a pure function from an event and loaded state to effects."""
 
+from haocha.handlers.deadlines import Deadlines
 from haocha.handlers.exclude_rating import ExcludeRating
 from haocha.handlers.flag_contested import FlagContested
 from haocha.handlers.handler import Handler
 from haocha.handlers.link import Link
+from haocha.handlers.notify import Notify
 from haocha.handlers.open_from_source import OpenFromSource
 from haocha.handlers.open_ticket import OpenTicket
 from haocha.handlers.pair_supplement import PairSupplement
 from haocha.handlers.recompute_dues import RecomputeDues
+from haocha.handlers.verification import Verification
 from haocha.store.install import Install
 
 KINDS: tuple[type[Handler], ...] = (
@@ -18,6 +21,9 @@ KINDS: tuple[type[Handler], ...] = (
     PairSupplement,
     Link,
     RecomputeDues,
+    Deadlines,
+    Verification,
+    Notify,
 )
 
 

@@ -36,7 +36,6 @@ SENTENCES: Final = {
     "closed": "工单 {number} 办结（{outcome}）。",
     "merged": "工单 {number} 并入工单 {into}。",
     "look_back": "工单 {number} 被抽中回头看，请复查。",
-    "recurred": "工单 {number} 回头看发现问题复发。",
     "citizen_verification": "您的评价（工单 {number}）已办理，请查看结果并评价：{link}",
     "citizen_merged": "您的评价（工单 {number}）与工单 {into} 反映同一问题，已合并办理。",
     "test": "这是一条测试消息，说明好差评的消息能够送达。",

@@ -1,0 +1,166 @@
+"""Tells those whom it concerns what happened to a ticket (消息): who has to act now, and who waited for an outcome.
+
+What has been overtaken by the time it is read is not told: a notice to sign for a ticket that was signed for helps
+nobody. The steps of deadlines are told by `deadlines`, which knows which of several due at once to speak of.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID, uuid5
+
+import asyncpg
+
+from haocha.domain import ticket_events as events
+from haocha.domain.account import AccountRole
+from haocha.domain.ticket import Ticket
+from haocha.handlers.deadlines import concerned
+from haocha.handlers.handler import Effects, EventHandler, Notice
+from haocha.store import aggregates, log
+from haocha.store.log import Recorded
+
+
+class Say(NamedTuple):
+    """A kind of notice for a role, and what its sentence needs beyond the number."""
+
+    kind: str
+    role: AccountRole
+    members: dict[str, Any]
+
+
+def say(kind: str, role: AccountRole, **members: Any) -> Say:
+    """Say something to a role."""
+    return Say(kind, role, members)
+
+
+class Notify(EventHandler):
+    """Turns events into notices."""
+
+    name = "notify"
+    topics = tuple(
+        event.TOPIC
+        for event in (
+            events.Opened,
+            events.Dispatched,
+            events.Transferred,
+            events.Reviewed,
+            events.AppealLodged,
+            events.AppealDecided,
+            events.ExtensionRequested,
+            events.ExtensionDecided,
+            events.FixSubmitted,
+            events.Returned,
+            events.VerificationSent,
+            events.Reopened,
+            events.Reminded,
+            events.Escalated,
+            events.Merged,
+            events.Closed,
+        )
+    )
+
+    async def load(
+        self, connection: asyncpg.Connection, batch: Sequence[Recorded], _cursor: str | None
+    ) -> dict[UUID, Ticket]:
+        """Read the tickets as they are by now, and those that they were merged into."""
+        wanted = {recorded.originator_id for recorded in batch}
+        wanted |= {recorded.event.into for recorded in batch if isinstance(recorded.event, events.Merged)}
+        told = await log.read_streams(connection, list(wanted))
+        return {stream: aggregates.replay(one, Ticket) for stream, one in told.items()}
+
+    def react(self, event: Recorded, state: dict[UUID, Ticket]) -> Effects:
+        """Tell the roles, and the citizens whom it concerns."""
+        ticket = state[event.originator_id]
+        told = [
+            Notice(
+                uuid5(ticket.id, f"{event.originator_version}|{one.kind}|{one.role}"),
+                one.kind,
+                ticket.id,
+                {"number": ticket.number} | one.members,
+                role=one.role,
+                unit=ticket.unit,
+                area=ticket.snapshot.area,
+            )
+            for one in said(event.event, ticket)
+        ]
+        return Effects(notices=[*told, *_to_citizens(event, ticket, state)])
+
+
+def said(event: events.TicketEvent, ticket: Ticket) -> list[Say]:  # noqa: C901, PLR0911, PLR0912 (one answer per kind of event)
+    """Return what is said of an event about a ticket that has become `ticket` since."""
+    match event:
+        case events.Opened() | events.Dispatched() | events.Transferred():
+            return _waiting_for_unit(event, ticket)
+        case events.Returned() if ticket.status == event.to:
+            return [say("returned" if event.to == "fixing" else "explanation_returned", "handler")]
+        case events.Reopened() if ticket.is_open and ticket.rounds == event.round:
+            return [say("reopened", "handler", why=event.why, round=event.round + 1)]
+        case events.AppealLodged() if ticket.status == "appealing":
+            return [say("appeal_lodged", "reviewer", ground=event.ground)]
+        case events.AppealDecided():
+            return [say("appeal_upheld" if event.upheld else "appeal_dismissed", "handler")]
+        case events.ExtensionRequested() if ticket.extension == event.stage:
+            return [say("extension_requested", "supervisor", stage=event.stage)]
+        case events.ExtensionDecided(granted=True):
+            return [say("extension_granted", "handler", stage=event.stage, due=event.dues[event.stage].isoformat())]
+        case events.ExtensionDecided():
+            return [say("extension_refused", "handler", stage=event.stage)]
+        case events.Reviewed(disposition="explain") if ticket.status == "approving":
+            return [say("explanation_submitted", "supervisor")]
+        case events.FixSubmitted() if ticket.status == "approving":
+            return [say("fix_submitted", "supervisor")]
+        case events.VerificationSent() if ticket.status == "verifying" and ticket.link == event.attempt:
+            return [_verification(event, ticket)]
+        case events.Reminded(fired_at=None) if ticket.stage == event.stage:
+            return [say("urged", concerned(event.stage, ticket), stage=event.stage)]
+        case events.Escalated(rule="rounds"):
+            return [say("rounds_spent", "supervisor"), say("rounds_spent", "leader")]
+        case events.Merged():
+            return [say("merged", "handler", into=event.into_number)]
+        case events.Closed() if event.outcome not in {"excluded", "merged"}:
+            return [say("closed", "handler", outcome=event.outcome)]
+        case _:
+            return []
+
+
+def _waiting_for_unit(event: events.Opened | events.Dispatched | events.Transferred, ticket: Ticket) -> list[Say]:
+    if ticket.unit != event.unit:
+        return []
+    if ticket.status == "awaiting_dispatch":
+        return [say("awaiting_dispatch", "supervisor")]
+    if ticket.status == "awaiting_acceptance":
+        return [say("transferred" if isinstance(event, events.Transferred) else "assigned", "handler")]
+    return []
+
+
+def _verification(event: events.VerificationSent, ticket: Ticket) -> Say:
+    if event.channel == "recheck":
+        return say("recheck", "inspector")
+    attempt = event.attempt - ticket.links_before
+    return say("verification", "agent") if attempt == 1 else say("call", "agent", attempt=attempt)
+
+
+def _to_citizens(event: Recorded, ticket: Ticket, state: dict[UUID, Ticket]) -> Iterator[Notice]:
+    """Ask for a verdict, or tell both of a merger; who gave no identity is told nothing."""
+    match event.event:
+        case events.VerificationSent(channel="link") as sent if (
+            ticket.status == "verifying" and ticket.link == sent.attempt
+        ):
+            yield from _to_citizen(event, "citizen_verification", ticket, {"attempt": sent.attempt})
+        case events.Merged() as merged:
+            into = state[merged.into]
+            yield from _to_citizen(event, "citizen_merged", ticket, {"into": into.number})
+            yield from _to_citizen(event, "citizen_merged", into, {"into": ticket.number})
+        case _:
+            pass
+
+
+def _to_citizen(event: Recorded, kind: str, ticket: Ticket, members: dict[str, Any]) -> Iterator[Notice]:
+    if ticket.snapshot.subject is not None:
+        yield Notice(
+            uuid5(event.originator_id, f"{event.originator_version}|{kind}|{ticket.number}"),
+            kind,
+            ticket.id,
+            {"number": ticket.number} | members,
+            area=ticket.snapshot.area,
+            subject=ticket.snapshot.subject,
+        )
