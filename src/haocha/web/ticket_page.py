@@ -228,7 +228,7 @@ async def _page(
         findings=findings,
         service=await ticket_facts.service(context, ticket),
         record=await ticket_facts.record(context, ticket, now),
-        entries=entries[::-1],
+        course=entries[::-1],
         form=_form(context, account, known, rules, chosen) if chosen else None,
         others_allowed=[command for command in allowed if command != chosen],
         reasons=ticket_forms.reasons(ticket, account, rules, now),
