@@ -233,7 +233,7 @@ SELECT key, count(*) AS tickets, count(*) FILTER (WHERE outcome = '') AS open,
                  AND source IN ('rating', 'supplement', 'contested', 'province') AS known,
                CASE $15 WHEN 'unit' THEN unit WHEN 'dept' THEN dept WHEN 'area' THEN area WHEN 'hall' THEN hall
                         WHEN 'window' THEN "window" WHEN 'staff' THEN staff WHEN 'ground' THEN ground WHEN 'source' THEN source
-                        WHEN 'policy' THEN policy WHEN 'day' THEN date::text
+                        WHEN 'policy' THEN policy WHEN 'rung' THEN escalated WHEN 'day' THEN date::text
                         WHEN 'week' THEN date_trunc('week', date::timestamp)::date::text
                         WHEN 'month' THEN to_char(date, 'YYYY-MM') ELSE '' END COLLATE "C" AS key
           FROM (SELECT *, CASE $12 WHEN 'closed' THEN closed ELSE opened END AS date FROM live.loops
@@ -248,3 +248,63 @@ SELECT key, count(*) AS tickets, count(*) FILTER (WHERE outcome = '') AS open,
                    AND ($11::text IS NULL OR policy = $11)) AS chosen) AS counted
  WHERE $17::text IS NULL OR key > $17
  GROUP BY key ORDER BY key LIMIT $18;
+-- section: query standing
+-- What is open now, by stage and days since the opening. $1 to $5 as of `counts`, $6 now.
+SELECT stage, count(*) AS n, count(*) FILTER (WHERE due_at < $6) AS overdue, count(*) FILTER (WHERE days <= 1) AS day,
+       count(*) FILTER (WHERE days > 1 AND days <= 3) AS three, count(*) FILTER (WHERE days > 3 AND days <= 7) AS week,
+       count(*) FILTER (WHERE days > 7 AND days <= 15) AS fortnight, count(*) FILTER (WHERE days > 15) AS longer,
+       max(days)::float8 AS oldest
+  FROM (SELECT stage, due_at, extract(epoch FROM $6::timestamptz - opened_at) / 86400 AS days FROM live.loops
+         WHERE outcome = '' AND ($1::text[] IS NULL OR unit = ANY ($1)) AND ($2::text IS NULL OR starts_with(area, $2))
+           AND ($3::text IS NULL OR unit = $3) AND ($4::text IS NULL OR dept = $4)
+           AND ($5::text IS NULL OR starts_with(area, $5))) AS open
+ GROUP BY stage;
+-- section: query overdue
+-- Open tickets past a deadline, the longest overdue first. $1 to $5 as of `counts`, $6 now, $7 rows.
+SELECT * FROM live.loops
+ WHERE outcome = '' AND due_at < $6 AND ($1::text[] IS NULL OR unit = ANY ($1))
+   AND ($2::text IS NULL OR starts_with(area, $2)) AND ($3::text IS NULL OR unit = $3)
+   AND ($4::text IS NULL OR dept = $4) AND ($5::text IS NULL OR starts_with(area, $5))
+ ORDER BY due_at, position LIMIT $7;
+-- section: query pasted
+-- The same measures handed in for several tickets. $1 to $5 as of `counts`, $6 from, $7 to (opened), $8 texts, $9 tickets of
+-- each. total: how many tickets all such texts stand in.
+WITH alike AS (
+  SELECT digest, count(*) AS n, count(DISTINCT unit) AS units, (array_agg(measures ORDER BY position))[1] AS measures,
+         (array_agg(ticket ORDER BY position DESC))[:$9] AS tickets, (array_agg(number ORDER BY position DESC))[:$9] AS numbers
+    FROM live.loops
+   WHERE digest <> '' AND outcome NOT IN ('excluded', 'merged') AND opened BETWEEN $6 AND $7
+     AND ($1::text[] IS NULL OR unit = ANY ($1)) AND ($2::text IS NULL OR starts_with(area, $2))
+     AND ($3::text IS NULL OR unit = $3) AND ($4::text IS NULL OR dept = $4)
+     AND ($5::text IS NULL OR starts_with(area, $5))
+   GROUP BY digest HAVING count(*) > 1)
+SELECT alike.*, written.body, sum(n) OVER ()::bigint AS total
+  FROM alike LEFT JOIN private.texts written ON written.id = alike.measures
+ ORDER BY n DESC, digest LIMIT $8;
+-- section: query quick
+-- Handed in within $8 minutes of the acceptance. $1 to $7 as of `pasted`, $9 rows.
+SELECT ticket, number, unit, "window", hall, ground, first_at, extract(epoch FROM first_at - accepted_at)::int / 60 AS minutes,
+       count(*) OVER () AS total
+  FROM live.loops
+ WHERE first_at < accepted_at + make_interval(mins => $8) AND outcome NOT IN ('excluded', 'merged')
+   AND opened BETWEEN $6 AND $7 AND ($1::text[] IS NULL OR unit = ANY ($1)) AND ($2::text IS NULL OR starts_with(area, $2))
+   AND ($3::text IS NULL OR unit = $3) AND ($4::text IS NULL OR dept = $4)
+   AND ($5::text IS NULL OR starts_with(area, $5))
+ ORDER BY first_at - accepted_at, position DESC LIMIT $9;
+-- section: query recurring
+-- Closed as fixed, and within $8 days another ticket at the same window for the same cause. $1 to $7 as of `pasted`, $9 rows.
+SELECT f.ticket, f.number, f.unit, f."window", f.hall, f.ground, f.closed_at, again.ticket AS again, again.number AS again_number,
+       again.opened_at AS again_at, count(*) OVER () AS total
+  FROM live.loops f,
+       LATERAL (SELECT ticket, number, opened_at FROM live.loops s
+                 WHERE s."window" = f."window" AND s.ground = f.ground AND s."window" <> '' AND s.ground <> ''
+                   AND s.opened_at > f.closed_at AND s.opened_at <= f.closed_at + make_interval(days => $8)
+                   AND s.outcome NOT IN ('excluded', 'merged')
+                 ORDER BY s.opened_at LIMIT 1) AS again
+ WHERE f.outcome = 'fixed' AND f.opened BETWEEN $6 AND $7 AND ($1::text[] IS NULL OR f.unit = ANY ($1))
+   AND ($2::text IS NULL OR starts_with(f.area, $2)) AND ($3::text IS NULL OR f.unit = $3)
+   AND ($4::text IS NULL OR f.dept = $4) AND ($5::text IS NULL OR starts_with(f.area, $5))
+ ORDER BY again.opened_at DESC, f.position LIMIT $9;
+-- section: query of
+-- The rows of tickets. $1 their ids.
+SELECT * FROM live.loops WHERE ticket = ANY ($1);

@@ -132,8 +132,13 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     until: date | None = None
 
     @property
+    def where(self) -> tuple[object, ...]:
+        """What the queries of the supervisor's board take first."""
+        return (*self.scope, self.unit, self.dept, self.area)
+
+    @property
     def arguments(self) -> tuple[object, ...]:
-        """What the queries take first."""
+        """What `counts` and `times` take first."""
         return (
             *self.scope, self.unit, self.dept, self.area, self.hall, self.window, self.staff, self.ground, self.sources,
             self.policy, self.basis, self.since, self.until,
@@ -141,14 +146,24 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def loops(
-    context: Context, asked: Asked, now: datetime, *, by: str = "", after: str | None = None, rows: int = 1
+    context: Context,
+    asked: Asked,
+    now: datetime,
+    *,
+    by: str = "",
+    after: str | None = None,
+    rows: int = 1,
+    timed: bool = True,
 ) -> list[Loop]:
-    """Count by `by` ('' for all in one, then always one row); raises the `503` where nothing is counted yet."""
+    """Count by `by` ('' for all in one, then always one row); raises the `503` where nothing is counted yet.
+
+    The times of the stages are left out where they are not `timed`: they cost most.
+    """
     counted = await fetch(context, "loops", "counts", *asked.arguments, by, now, after, rows)
-    keys = [row["key"] for row in counted]
-    timed = await fetch(context, "stages", "times", *asked.arguments, by, now, keys if by else None)
+    keys = [row["key"] for row in counted] if by else None
+    times = await fetch(context, "stages", "times", *asked.arguments, by, now, keys) if timed else []
     stages: dict[str, list[StageTime]] = {}
-    for row in timed:
+    for row in times:
         on_time = Rate(row["on_time"], row["due"])
         stages.setdefault(row["key"], []).append(StageTime(row["stage"], row["n"], row["median"], row["p90"], on_time))
     found = [
