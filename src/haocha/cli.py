@@ -11,6 +11,7 @@ from haocha.commands.check import check
 from haocha.commands.demo import demo
 from haocha.commands.keys import keys
 from haocha.commands.migrate import migrate
+from haocha.commands.notices import notices
 from haocha.commands.parked import parked
 from haocha.commands.policy import policy
 from haocha.commands.rebuild import rebuild
@@ -41,6 +42,7 @@ COMMANDS = (
     seal,
     rebuild,
     parked,
+    notices,
     registry,
     policy,
     calendar,

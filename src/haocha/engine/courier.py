@@ -14,7 +14,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
 from urllib.parse import urlsplit
-from uuid import uuid5
+from uuid import UUID, uuid4, uuid5
 
 import asyncpg
 import httpx
@@ -74,6 +74,17 @@ class Answer(NamedTuple):
         return (
             self.status is not None and self.status < HTTPStatus.INTERNAL_SERVER_ERROR and self.status not in TRANSIENT
         )
+
+
+async def listed(pool: asyncpg.Pool, state: str | None, most: int) -> list[dict[str, Any]]:
+    """Return the last deliveries, of one state or all, newest first."""
+    rows = await pool.fetch(SQL["deliveries"], state, most)
+    return [dict(row) | {"number": msgspec.json.decode(row["members"]).get("number", "")} for row in rows]
+
+
+async def retry(pool: asyncpg.Pool, delivery: UUID | None, now: datetime) -> int:
+    """Let a dead delivery, or all of them, be tried again from the beginning; return how many."""
+    return len(await pool.fetch(SQL["retry"], delivery, now))
 
 
 def is_success(status: int) -> bool:
@@ -168,7 +179,7 @@ class Courier:
         if told is None:
             await self._end(row, "nobody", now, Answer(None))
             return True
-        answer = await self._post(row, told, now)
+        answer = await self._post(row["id"], row["address"], told, now)
         if answer.taken:
             await self._end(row, "delivered", now, answer)
         elif answer.final or row["attempts"] >= MOST_ATTEMPTS or now - row["since"] >= LONGEST:
@@ -184,6 +195,22 @@ class Courier:
         await self.pool.execute(SQL["give_up"], now - LONGEST - LEASE, now)
         done: str = await self.pool.execute(SQL["clear"], now - KEPT, BATCH)
         return done == f"DELETE {BATCH}"
+
+    async def test(self, now: datetime) -> dict[str, Answer]:
+        """Send a message that says it is a test to every webhook, outside the deliveries; return what each answered."""
+        async with self._client:
+            answers = {}
+            for name in self.addresses:
+                delivery = uuid4()
+                told = {
+                    "id": delivery,
+                    "kind": "test",
+                    "at": now,
+                    "text": sentence("test", {}),
+                    "url": self.settings.url,
+                }
+                answers[name] = await self._post(delivery, name, msgspec.json.encode(told), now)
+            return answers
 
     async def _end(self, row: asyncpg.Record, state: str, now: datetime, answer: Answer) -> None:
         await self.pool.execute(SQL["end"], row["id"], state, now, answer.status, answer.error or None)
@@ -233,16 +260,16 @@ class Courier:
         people = await self.pool.fetch(SQL["people"], row["role"])
         return [username for username, unit, node in people if concerned(unit, node)]
 
-    async def _post(self, row: asyncpg.Record, body: bytes, now: datetime) -> Answer:
+    async def _post(self, delivery: UUID, name: str, body: bytes, now: datetime) -> Answer:
         headers = {
             "Content-Type": "application/json",
-            "X-Haocha-Delivery": str(row["id"]),
+            "X-Haocha-Delivery": str(delivery),
             "X-Haocha-Signature": signature(self.settings.webhook_secret, body, now),
         }
         try:
             async with (
                 asyncio.timeout(PATIENCE),
-                self._client.stream("POST", self.addresses[row["address"]], content=body, headers=headers) as response,
+                self._client.stream("POST", self.addresses[name], content=body, headers=headers) as response,
             ):
                 status = response.status_code
         except TimeoutError:
