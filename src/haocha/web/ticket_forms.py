@@ -79,7 +79,7 @@ def _files(hint: str, *, required: bool = False) -> Field:
 
 FILES: Final = "照片（JPG、PNG、WebP）或 PDF，每份不超过 10 MB，最多 6 份"
 FIELDS: Final[dict[str, tuple[Field, ...]]] = {
-    "dispatch": (Field(name="unit", label="承办单位", kind="select"), _note("选填，承办单位会看到")),
+    "dispatch": (Field(name="unit", label="承办单位", kind="select"), _note("承办单位会看到")),
     "accept": (),
     "transfer": (
         Field(name="unit", label="改派到", kind="select", required=False, hint="不确定应由谁办，就退回待分派"),
@@ -108,7 +108,7 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
             hint="文件名称、文号和条款",
             when="disposition=explain",
         ),
-        _files(f"选填。{FILES}"),
+        _files(FILES),
     ),
     "appeal": (
         Field(name="ground", label="申诉类型", kind="choice", options=_options(words.APPEALS)),
@@ -138,7 +138,7 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
         _files(f"至少一份：整改后的照片、文件或系统截图。{FILES}", required=True),
     ),
     "return": (_reason("哪里不到位、还要补什么"),),
-    "approve": (_note("选填"),),
+    "approve": (_note(),),
     "verify": (
         Field(name="result", label="结果", kind="choice"),
         Field(
@@ -149,9 +149,9 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
             options=(("", "没有打分"), *((str(level), name) for level, name in sorted(LEVELS.items(), reverse=True))),
         ),
         Field(name="comment", label="原话", required=False, hint="尽量记原话；不要写姓名和号码"),
-        _files(f"选填。{FILES}"),
+        _files(FILES),
     ),
-    "remind": (_note("选填，承办单位会看到"),),
+    "remind": (_note("承办单位会看到"),),
     "reopen": (_reason("为什么要重新办理"),),
     "merge": (
         Field(name="into", label="并入哪件工单", kind="select"),
@@ -165,7 +165,7 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
             options=(("holds", "问题没有再发生"), ("recurred", "问题又发生了")),
         ),
         _note("看了什么、问了谁"),
-        _files(f"选填。{FILES}"),
+        _files(FILES),
     ),
     "reinstate": (_reason("为什么恢复采纳这份评价"),),
 }

@@ -185,10 +185,11 @@ def gist(event: TicketEvent, names: Names) -> str:  # noqa: C901, PLR0911, PLR09
             until = f"，{event.expires_at.astimezone(SHANGHAI):%m月%d日 %H:%M} 前有效" if event.expires_at else ""
             return f"第 {event.attempt} 次，{words.VERIFICATIONS[event.channel]}{until}"
         case events.Verified():
-            level = f"（{LEVELS[event.satisfaction]}）" if event.satisfaction in LEVELS else ""
-            return f"{words.VERIFICATIONS[event.channel]}：{words.RESULTS[event.result]}{level}"
+            result, level = words.RESULTS[event.result], LEVELS.get(event.satisfaction, "")
+            more = f"（{level}）" if level not in {"", result} else ""
+            return f"{words.VERIFICATIONS[event.channel]}：{result}{more}"
         case events.Reopened():
-            return f"第 {event.round} 次重开：{words.REOPENINGS[event.why]}，回到{words.STATUSES[event.to]}"
+            return f"第 {event.round} 次重开：{words.REOPENINGS[event.why]}，回到{words.STATUSES[event.to].removesuffix('中')}"
         case events.Reminded():
             return f"{words.STAGES[event.stage]}时限临近" if event.due_at else words.STAGES[event.stage]
         case events.Escalated():

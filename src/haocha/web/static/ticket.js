@@ -53,7 +53,7 @@ function element(name, members = {}, ...children) {
 }
 
 function preview(file) {
-  if (!file.type.startsWith("image/")) return element("span", { className: "paper", textContent: "PDF" });
+  if (!/^image\/(jpeg|png|webp)$/.test(file.type)) return element("span", { className: "paper", textContent: file.type === "application/pdf" ? "PDF" : "" });
   const image = element("img", { alt: "" });
   const reader = new FileReader();
   reader.addEventListener("load", () => { image.src = reader.result; });
