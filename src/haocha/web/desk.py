@@ -81,10 +81,9 @@ async def desk_page(request: Request[Any, Any, Any]) -> Response[Any]:
     """Show a queue; without one, begin where this account begins."""
     context: Context = request.app.state.context
     account: Account = request.state.account
-    offered = queues.queues_of(account)
-    counts = await queues.counts(context, account)
     if not request.query_params or account.role == "admin":
-        return Redirect(await _start(context, account, offered, counts), status_code=303, headers=pages.PERSONAL)
+        return Redirect(await _start(context, account), status_code=303, headers=pages.PERSONAL)
+    offered, counts = queues.queues_of(account), await queues.counts(context, account)
     filters, faults = Filters.parse(desk_filters.settled(context.registry, request.query_params))
     queue = next((one for one in offered if one.key == filters.queue), None)
     if queue is None or "queue" not in request.query_params:
@@ -128,12 +127,13 @@ async def desk_page(request: Request[Any, Any, Any]) -> Response[Any]:
     )
 
 
-async def _start(context: Context, account: Account, offered: list[Queue], counts: dict[str, int]) -> str:
+async def _start(context: Context, account: Account) -> str:
     """Return where an account begins: its role's page, its own view, or the first queue with something in it."""
     if account.role in HOMES:
         return HOMES[account.role]
     if query := await saved_views.starting(context.pool, account.username):
         return f"/desk?{query}"
+    offered, counts = queues.queues_of(account), await queues.counts(context, account)
     waiting = (one for one in offered if one.key not in EVERYBODY and counts.get(one.key))
     return f"/desk?queue={next(waiting, offered[0]).key}"
 

@@ -113,6 +113,7 @@ function take(update) {
     const text = number.format(value);
     if (place && place.textContent !== text) {
       place.textContent = text;
+      place.classList.toggle("none", !value);
       place.classList.add("changed");
     }
   }
