@@ -59,6 +59,9 @@ class IdentityDisclosed(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     subject: UUID
     ticket: UUID
     number: str
+    unit: str = ""
+    area: str = ""
+    """The ticket's, so that an auditor of a department or an area can be shown his own."""
     by: Actor
     purpose: Purpose
     fields: tuple[str, ...]

@@ -162,7 +162,17 @@ REFUSALS: Final = {
     "not_drawn": "本单不在回头看的抽样之内，或者已经看过。",
     "not_excluded": "本单不是因申诉成立而办结的，无须恢复采纳。",
     "unknown_unit": "没有这个单位：登记表里没有，也没有它的账号。",
+    "no_contact_due": "评价人已经联系上，回访还没有开始，现在没有需要联系的事。",
+    "not_named": "评价人没有留下联系方式、选择了匿名，或者信息已依法删除。",
+    "too_many_disclosures": "一小时内查看联系方式的次数已到上限，请稍后再试。",
 }
+DISCLOSURES: Final = {
+    "call": "按时限联系",
+    "again": "上次未接通，再次联系",
+    "wanted": "评价人约定时间回电",
+    "other": "其他",
+}
+PURPOSES: Final = {"review": "联系核实", "verification": "回访"}
 ACCOUNT_CHANGES: Final = {
     "created": "开设账号",
     "name": "改姓名",
