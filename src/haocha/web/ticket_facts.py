@@ -128,6 +128,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return self.bad / self.n if self.n else None
 
 
+class Standing(NamedTuple):
+    """What became of a rating: excluded or not, what was found about it, and the matter as its client called it."""
+
+    excluded: bool = False
+    findings: tuple[str, ...] = ()
+    matter: str = ""
+
+
 class Running(msgspec.Struct, frozen=True):
     """A deadline whose clock runs."""
 
@@ -156,12 +164,6 @@ async def terms(context: Context, ticket: Ticket) -> Terms:
     return (await context.rules.current()).of(ticket.policy_version, ticket.calendar_version)
 
 
-async def names(context: Context, accounts: set[str]) -> Names:
-    """Return what accounts and codes are called."""
-    rows = await context.pool.fetch(SQL["names"], list(accounts))
-    return Names(context.registry, {row["username"]: row["name"] for row in rows})
-
-
 async def version(context: Context, ticket_id: UUID) -> int:
     """Return how many events a ticket has, 0 where it is none."""
     return await context.pool.fetchval(SQL["version"], ticket_id) or 0
@@ -175,7 +177,10 @@ async def written(context: Context, stream: Sequence[Recorded]) -> dict[UUID, st
 
 async def course(context: Context, known: Told, texts: Mapping[UUID, str]) -> list[Entry]:
     """Tell the ticket's timeline, oldest first."""
-    return timeline.entries(known.stream, known.ended, texts, await names(context, timeline.actors(known.stream)))
+    rows = await context.pool.fetch(SQL["names"], list(timeline.actors(known.stream)))
+    rules = await terms(context, known.ticket)
+    names = Names(context.registry, {row["username"]: row["name"] for row in rows}, rules.policy)
+    return timeline.entries(known.stream, known.ended, texts, names)
 
 
 def said(stream: Sequence[Recorded], texts: Mapping[UUID, str]) -> list[Said]:
@@ -207,8 +212,8 @@ def _said(source: Source, snapshot: Snapshot, texts: Mapping[UUID, str]) -> Said
     )
 
 
-def place(context: Context, ticket: Ticket) -> Place:
-    """Name who and what the ticket is about, as of when it opened."""
+def place(context: Context, ticket: Ticket, matter: str = "") -> Place:
+    """Name who and what the ticket is about, as of when it opened; `matter` where the registry knows none."""
     snapshot, name = ticket.snapshot, context.registry.name
 
     def called(kind: str, key: str) -> str:
@@ -219,7 +224,7 @@ def place(context: Context, ticket: Ticket) -> Place:
         hall=called("hall", snapshot.hall),
         dept=called("org", snapshot.dept),
         staff=called("staff", snapshot.staff),
-        matter=called("matter", snapshot.matter),
+        matter=called("matter", snapshot.matter) or matter,
         area=snapshot.area,
         project_no=snapshot.project_no,
     )
@@ -238,12 +243,13 @@ def running(ticket: Ticket, rules: Terms, now: datetime) -> list[Running]:
     ]
 
 
-async def standing(context: Context, ticket: Ticket) -> tuple[bool, tuple[str, ...]]:
-    """Say of the rating that opened the ticket whether it is excluded, and what was found about it."""
+async def standing(context: Context, ticket: Ticket) -> Standing:
+    """Read what became of the rating that opened the ticket."""
     if ticket.source not in {"rating", "supplement", "contested"}:
-        return False, ()
+        return Standing()
     rating = await aggregates.get(context.pool, Rating, UUID(ticket.source_id))
-    return rating.excluded, tuple(FINDINGS.get(finding, finding) for finding in dict.fromkeys(rating.findings))
+    findings = tuple(FINDINGS.get(finding, finding) for finding in dict.fromkeys(rating.findings))
+    return Standing(rating.excluded, findings, rating.fact.said.get("taskName", ""))
 
 
 async def service(context: Context, ticket: Ticket) -> list[tuple[str, str]]:

@@ -10,11 +10,13 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
+from haocha.domain import ticket_events as events
 from haocha.domain import ticket_guards as guards
 from haocha.domain.account import Account
 from haocha.domain.codes import LEVELS
 from haocha.domain.policy import Difficulty, Stage, Terms
 from haocha.domain.ticket import Ticket
+from haocha.domain.ticket_events import TicketEvent
 from haocha.web import words
 from haocha.web.timeline import limit
 
@@ -200,6 +202,17 @@ FIRST: Final = (
     "look-back",
 )
 """What is offered open, the first of them that is allowed; the rest is a click away."""
+
+ABOUT: Final[dict[str, tuple[type[TicketEvent], ...]]] = {
+    "decide-extension": (events.ExtensionRequested,),
+    "decide-appeal": (events.AppealLodged,),
+    "approve": (events.FixSubmitted, events.Reviewed),
+    "return": (events.FixSubmitted, events.Reviewed),
+    "verify": (events.FixSubmitted, events.Reviewed),
+    "look-back": (events.FixSubmitted, events.Reviewed),
+    "reinstate": (events.AppealLodged,),
+}
+"""What a decision is about: the last event of these stands above its form."""
 
 WHY_NOT: Final = frozenset(
     {

@@ -19,9 +19,9 @@ from haocha.domain.account import Account
 from haocha.domain.codes import LEVELS
 from haocha.domain.policy import Terms
 from haocha.domain.ticket import Ticket
-from haocha.domain.ticket_events import Evidence, Related
+from haocha.domain.ticket_events import Evidence, Joined, Opened, Related, Snapshot
 from haocha.store import evidence as store
-from haocha.web import evidence, pages, scopes, ticket_commands, ticket_facts, ticket_forms, words
+from haocha.web import disclosure, evidence, pages, scopes, ticket_commands, ticket_facts, ticket_forms, words
 from haocha.web.context import Context
 from haocha.web.evidence import MAY_ATTACH
 from haocha.web.people import check_form, requires_account
@@ -83,12 +83,15 @@ async def print_page(request: Request[Any, Any, Any], ticket_id: FromPath[UUID])
     """Show a ticket as a sheet of paper (整改工单)."""
     context: Context = request.app.state.context
     known = await visible(context, request.state.account, ticket_id)
-    texts = await ticket_facts.written(context, known.stream)
+    texts, standing = (
+        await ticket_facts.written(context, known.stream),
+        await ticket_facts.standing(context, known.ticket),
+    )
     return pages.page(
         "ticket_print.html",
         ticket=known.ticket,
         said=ticket_facts.said(known.stream, texts),
-        place=ticket_facts.place(context, known.ticket),
+        place=ticket_facts.place(context, known.ticket, standing.matter),
         service=await ticket_facts.service(context, known.ticket),
         entries=await ticket_facts.course(context, known, texts),
         unit=context.registry.name("org", known.ticket.unit) or known.ticket.unit,
@@ -213,7 +216,7 @@ async def _page(
     entries = await ticket_facts.course(context, known, texts)
     allowed = ticket.allowed(account, rules, now)
     chosen = ticket_forms.chosen(allowed, asked)
-    excluded, findings = await ticket_facts.standing(context, ticket)
+    standing = await ticket_facts.standing(context, ticket)
     return await work_page(
         request,
         "ticket.html",
@@ -221,14 +224,15 @@ async def _page(
         status=status,
         ticket=ticket,
         unit=context.registry.name("org", ticket.unit) or ticket.unit,
-        place=ticket_facts.place(context, ticket),
+        place=ticket_facts.place(context, ticket, standing.matter),
         running=ticket_facts.running(ticket, rules, now),
         said=ticket_facts.said(known.stream, texts),
-        excluded=excluded,
-        findings=findings,
+        standing=standing,
         service=await ticket_facts.service(context, ticket),
         record=await ticket_facts.record(context, ticket, now),
         course=entries[::-1],
+        about=_about(known, entries, chosen),
+        contact=disclosure.offered(ticket, _snapshots(known), account, rules, context),
         form=_form(context, account, known, rules, chosen) if chosen else None,
         others_allowed=[command for command in allowed if command != chosen],
         reasons=ticket_forms.reasons(ticket, account, rules, now),
@@ -243,6 +247,17 @@ async def _page(
         longest=ticket_forms.LONGEST,
         largest=store.LARGEST,
     )
+
+
+def _snapshots(known: Told) -> list[Snapshot]:
+    return [one.event.snapshot for one in known.stream if isinstance(one.event, Opened | Joined)]
+
+
+def _about(known: Told, entries: Sequence[Entry], command: str) -> Entry | None:
+    """Return what is to be decided by a command, so that it stands beside the decision."""
+    kinds = ticket_forms.ABOUT.get(command, ())
+    pairs = zip(reversed(known.stream), reversed(entries), strict=True)
+    return next((entry for recorded, entry in pairs if isinstance(recorded.event, kinds)), None)
 
 
 def _form(context: Context, account: Account, known: Told, rules: Terms, command: str) -> ticket_forms.Form:

@@ -13,7 +13,7 @@ import msgspec
 
 from haocha.domain import ticket_events as events
 from haocha.domain.codes import LEVELS
-from haocha.domain.policy import Stage
+from haocha.domain.policy import Policy, Stage
 from haocha.domain.rating import TextReference
 from haocha.domain.registry import Registry
 from haocha.domain.ticket_events import Actor, Evidence, Snapshot, TicketEvent
@@ -32,7 +32,8 @@ LABELS: Final = {
     "measures": "整改措施",
     "comment": "意见",
 }
-RULES: Final = {"rounds": "重开次数已用完，评价人仍不满意"}
+WARNING, LADDER, ROUNDS = "warning:", "ladder:", "rounds"
+"""How rules are named (domain/ladder.py)."""
 BAD_RESULTS: Final = {"unsatisfied", "failed"}
 
 
@@ -71,10 +72,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Names(NamedTuple):
-    """What codes and accounts are called."""
+    """What codes and accounts are called, and the policy whose rules the events name."""
 
     registry: Registry
     accounts: Mapping[str, str]
+    policy: Policy
 
     def unit(self, code: str) -> str:
         """Name a department, by its code where the registry does not know it."""
@@ -189,12 +191,13 @@ def gist(event: TicketEvent, names: Names) -> str:  # noqa: C901, PLR0911, PLR09
             more = f"（{level}）" if level not in {"", result} else ""
             return f"{words.VERIFICATIONS[event.channel]}：{result}{more}"
         case events.Reopened():
-            return f"第 {event.round} 次重开：{words.REOPENINGS[event.why]}，回到{words.STATUSES[event.to].removesuffix('中')}"
+            back = words.STATUSES[event.to].removesuffix("中")
+            return f"第 {event.round} 次重开：{words.REOPENINGS[event.why]}，回到{back}"
         case events.Reminded():
-            return f"{words.STAGES[event.stage]}时限临近" if event.due_at else words.STAGES[event.stage]
+            stage, share = words.STAGES[event.stage], event.rule.removeprefix(WARNING)
+            return f"{stage}时限已用去 {share}%" if share != event.rule else stage
         case events.Escalated():
-            stage = f"{words.STAGES[event.stage]}，" if event.stage else ""
-            return f"{words.LADDER[event.level]}：{stage}{escalation(event.rule)}"
+            return f"{words.LADDER[event.level]}：{escalation(event, names.policy)}"
         case events.DueChanged():
             return f"工作日历更新为 {event.calendar_version}"
         case events.Merged():
@@ -211,9 +214,13 @@ def gist(event: TicketEvent, names: Names) -> str:  # noqa: C901, PLR0911, PLR09
             assert_never(event)  # type: ignore[arg-type]  # the events of EVENTS, which a test goes through
 
 
-def escalation(rule: str) -> str:
-    """Say which rule led to a rung of the ladder: a rung by its level, or rounds that are spent."""
-    return RULES.get(rule, rule)
+def escalation(event: events.Escalated, policy: Policy) -> str:
+    """Say by which rule a ticket climbed the ladder: how long a stage was overdue, or that no round was left."""
+    if event.stage is None or event.rule == ROUNDS:
+        return "重开次数已用完，评价人仍不满意"
+    overdue = next((rung.overdue for rung in policy.ladder if f"{LADDER}{rung.level}" == event.rule), None)
+    since = f"满 {limit(overdue)}" if overdue is not None and overdue.days else ""
+    return f"{words.STAGES[event.stage]}逾期{since}"
 
 
 def limit(value: Limit) -> str:
