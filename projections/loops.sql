@@ -4,6 +4,7 @@
 -- opened closed  the Shanghai dates of the opening and of the closing that stands; period figures go by either
 -- stage due_at   the stage it is in, and the earliest deadline that runs (its stage's; the fix's from the opening until
 --                something is handed in, where the policy starts it there; contact's; the closing's); NULL once closed
+-- handled        all units that ever had it
 -- fix_due_at     the deadline of the rectification (整改时限) as it stands
 -- handed_at      when the fix or explanation that stands was handed in; NULL before, and once it was returned or reopened
 -- first_at       when the first was; late: one of them was handed in after its deadline, the fix's, else the review's
@@ -33,6 +34,7 @@ CREATE TABLE loops (
   project_no text NOT NULL,
   policy text NOT NULL,
   unit text NOT NULL,
+  handled text[] NOT NULL,
   dept text NOT NULL,
   area text NOT NULL,
   hall text NOT NULL,
@@ -134,6 +136,7 @@ hands AS (
 lived AS (
   SELECT id,
          (array_agg(unit ORDER BY version DESC) FILTER (WHERE unit IS NOT NULL))[1] AS unit,
+         coalesce(array_agg(DISTINCT unit) FILTER (WHERE unit <> ''), '{}') AS handled,
          (array_agg(stage ORDER BY version DESC) FILTER (WHERE stage IS NOT NULL))[1] AS stage,
          (array_agg(state ORDER BY version DESC) FILTER (WHERE topic = 'ticket.reviewed:v1'))[1] AS review,
          (array_agg(state ORDER BY version DESC) FILTER (WHERE topic = 'ticket.fix_submitted:v1'))[1] AS fix,
@@ -165,13 +168,13 @@ due AS (
   SELECT id, jsonb_object_agg(one.key, one.value ORDER BY version) AS dues
     FROM told, jsonb_each(told.dues) AS one GROUP BY id)
 INSERT INTO loops AS t (
-  ticket, position, number, source, kind, standard, named, satisfaction, indicators, pf, project_no, policy, unit, dept, area,
-  hall, "window", staff, matter, day, opened, opened_at, closed, closed_at, stage, outcome, due_at, fix_due_at, accepted_at,
+  ticket, position, number, source, kind, standard, named, satisfaction, indicators, pf, project_no, policy, unit, handled, dept,
+  area, hall, "window", staff, matter, day, opened, opened_at, closed, closed_at, stage, outcome, due_at, fix_due_at, accepted_at,
   first_at, handed_at, late, ground, verdict, disposition, responsible, measures, digest, said, informed, satisfied,
   unsatisfied, others, result, appealed, upheld, dismissed, reopened, reinstated, extended, reminded, escalated, escalated_at)
 SELECT o.id, o.position, x.number, x.source, coalesce(s.kind, ''), coalesce(s.standard, ''), coalesce(s.named, false),
        coalesce(s.satisfaction, 0), coalesce(s."evalDetail", '{}'), coalesce(s.pf, ''), coalesce(s."projectNo", ''),
-       x."policyVersion", l.unit, coalesce(s.dept, ''), coalesce(s.area, ''), coalesce(s.hall, ''), coalesce(s."window", ''),
+       x."policyVersion", l.unit, l.handled, coalesce(s.dept, ''), coalesce(s.area, ''), coalesce(s.hall, ''), coalesce(s."window", ''),
        coalesce(s.staff, ''), coalesce(s.matter, ''), s.day, (o.at AT TIME ZONE 'Asia/Shanghai')::date, o.at,
        CASE l.stage WHEN 'closed' THEN (l.closed_at AT TIME ZONE 'Asia/Shanghai')::date END,
        CASE l.stage WHEN 'closed' THEN l.closed_at END, l.stage, CASE l.stage WHEN 'closed' THEN l.outcome ELSE '' END,
@@ -197,7 +200,7 @@ SELECT o.id, o.position, x.number, x.source, coalesce(s.kind, ''), coalesce(s.st
  WHERE o.topic = 'ticket.opened:v1'
  ORDER BY o.position
 ON CONFLICT ON CONSTRAINT loops_ticket DO UPDATE SET
-  unit = excluded.unit, closed = excluded.closed, closed_at = excluded.closed_at, stage = excluded.stage,
+  unit = excluded.unit, handled = excluded.handled, closed = excluded.closed, closed_at = excluded.closed_at, stage = excluded.stage,
   outcome = excluded.outcome, due_at = excluded.due_at, fix_due_at = excluded.fix_due_at, accepted_at = excluded.accepted_at,
   first_at = excluded.first_at, handed_at = excluded.handed_at, late = excluded.late, ground = excluded.ground,
   verdict = excluded.verdict, disposition = excluded.disposition, responsible = excluded.responsible,
@@ -305,6 +308,50 @@ SELECT f.ticket, f.number, f.unit, f."window", f.hall, f.ground, f.closed_at, ag
    AND ($2::text IS NULL OR starts_with(f.area, $2)) AND ($3::text IS NULL OR f.unit = $3)
    AND ($4::text IS NULL OR f.dept = $4) AND ($5::text IS NULL OR starts_with(f.area, $5))
  ORDER BY again.opened_at DESC, f.position LIMIT $9;
--- section: query of
--- The rows of tickets. $1 their ids.
-SELECT * FROM live.loops WHERE ticket = ANY ($1);
+-- section: query ledger
+-- The problem ledger (问题台账), the newest first, with the texts that are still there.
+-- $1 below this position or NULL, $2 rows; $3 units (that ever had it) and $4 area prefix: what the asker may see
+-- Filters, NULL where not set: $5 stages ('closed' among them), $6 open or not, $7 past a deadline at this time,
+-- $8 area prefix, $9 dept, $10 hall, $11 window, $12 staff, $13 matter prefix, $14 channel, $15 levels, $16 sources,
+-- $17 causes, $18 unit, $19 outcomes, $20 rungs, $21 opened from, $22 to, $23 day from, $24 to; search: $25 number or case,
+-- $26 windows, $27 staff, $28 matters, $29 matter prefix, $30 units
+SELECT l.*, said.body AS said_body, measures.body AS measures_body
+  FROM (SELECT * FROM live.loops
+         WHERE ($1::bigint IS NULL OR position < $1)
+           AND ($3::text[] IS NULL OR handled && $3) AND ($4::text IS NULL OR starts_with(area, $4))
+           AND ($5::text[] IS NULL OR stage = ANY ($5)) AND ($6::bool IS NULL OR (outcome = '') = $6)
+           AND ($7::timestamptz IS NULL OR outcome = '' AND due_at < $7)
+           AND ($8::text IS NULL OR starts_with(area, $8)) AND ($9::text IS NULL OR dept = $9)
+           AND ($10::text IS NULL OR hall = $10) AND ($11::text IS NULL OR "window" = $11)
+           AND ($12::text IS NULL OR staff = $12) AND ($13::text IS NULL OR starts_with(matter, $13))
+           AND ($14::text IS NULL OR pf = $14) AND ($15::smallint[] IS NULL OR satisfaction = ANY ($15))
+           AND ($16::text[] IS NULL OR source = ANY ($16)) AND ($17::text[] IS NULL OR ground = ANY ($17))
+           AND ($18::text IS NULL OR unit = $18) AND ($19::text[] IS NULL OR outcome = ANY ($19))
+           AND ($20::text[] IS NULL OR escalated = ANY ($20)) AND ($21::date IS NULL OR opened >= $21)
+           AND ($22::date IS NULL OR opened <= $22) AND ($23::date IS NULL OR day >= $23)
+           AND ($24::date IS NULL OR day <= $24)
+           AND ($25::text IS NULL OR number = $25 OR project_no = $25 OR "window" = ANY ($26::text[])
+                OR staff = ANY ($27::text[]) OR matter = ANY ($28::text[]) OR starts_with(matter, $29::text)
+                OR unit = ANY ($30::text[]))
+         ORDER BY position DESC LIMIT $2) AS l
+  LEFT JOIN private.texts said ON said.id = l.said
+  LEFT JOIN private.texts measures ON measures.id = l.measures
+ ORDER BY l.position DESC;
+-- section: query size
+-- How many rows the ledger has. $1 to $28 are $3 to $30 of `ledger`.
+SELECT count(*) AS n FROM live.loops
+ WHERE ($1::text[] IS NULL OR handled && $1) AND ($2::text IS NULL OR starts_with(area, $2))
+   AND ($3::text[] IS NULL OR stage = ANY ($3)) AND ($4::bool IS NULL OR (outcome = '') = $4)
+   AND ($5::timestamptz IS NULL OR outcome = '' AND due_at < $5)
+   AND ($6::text IS NULL OR starts_with(area, $6)) AND ($7::text IS NULL OR dept = $7)
+   AND ($8::text IS NULL OR hall = $8) AND ($9::text IS NULL OR "window" = $9)
+   AND ($10::text IS NULL OR staff = $10) AND ($11::text IS NULL OR starts_with(matter, $11))
+   AND ($12::text IS NULL OR pf = $12) AND ($13::smallint[] IS NULL OR satisfaction = ANY ($13))
+   AND ($14::text[] IS NULL OR source = ANY ($14)) AND ($15::text[] IS NULL OR ground = ANY ($15))
+   AND ($16::text IS NULL OR unit = $16) AND ($17::text[] IS NULL OR outcome = ANY ($17))
+   AND ($18::text[] IS NULL OR escalated = ANY ($18)) AND ($19::date IS NULL OR opened >= $19)
+   AND ($20::date IS NULL OR opened <= $20) AND ($21::date IS NULL OR day >= $21)
+   AND ($22::date IS NULL OR day <= $22)
+   AND ($23::text IS NULL OR number = $23 OR project_no = $23 OR "window" = ANY ($24::text[])
+        OR staff = ANY ($25::text[]) OR matter = ANY ($26::text[]) OR starts_with(matter, $27::text)
+        OR unit = ANY ($28::text[]));

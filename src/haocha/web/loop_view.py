@@ -29,12 +29,15 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def parse(cls, query: Mapping[str, str], today: date) -> tuple[Self, str]:
-        """Read the address; what it cannot mean is replaced by the usual, with a sentence that says so."""
+        """Read the address; what it cannot mean is replaced by the usual, with a sentence that says so.
+
+        Days win over a period, but for those that were `kept` in the form while a period was chosen.
+        """
         period, notice = query.get("period") or USUAL, ""
         if period not in PERIODS:
             period, notice = USUAL, f"没有这个时段，已显示{PERIODS[USUAL]}。"
         since, until = today - timedelta(days=int(period) - 1), today
-        if query.get("from"):
+        if query.get("from") and not (query.get("period") and query["from"] == query.get("kept")):
             chosen = days(query["from"], query.get("to") or str(today), today)
             if chosen:
                 period, (since, until) = "", chosen

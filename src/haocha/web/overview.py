@@ -8,6 +8,7 @@ import msgspec
 from litestar import Request, Response, get
 
 from haocha.domain.registry import Registry
+from haocha.domain.ticket_state import STAGES
 from haocha.domain.workdays import SHANGHAI
 from haocha.store import readmodels
 from haocha.web import words
@@ -28,7 +29,6 @@ AGES: Final = {
     "fortnight": "七至十五天",
     "longer": "十五天以上",
 }
-ORDER: Final = ("dispatch", "acceptance", "review", "appeal", "fix", "approval", "verification")
 WORST: Final = 8
 OVERDUE: Final = 12
 UNITS: Final = 2_000
@@ -37,7 +37,7 @@ UNITS: Final = 2_000
 class Standing(msgspec.Struct, frozen=True):
     """What is open in one stage: how many, how many of them late, and since when they are open."""
 
-    stage: str
+    status: str
     name: str
     n: int
     overdue: int
@@ -115,14 +115,14 @@ async def standing(context: Context, asked: Asked, now: datetime) -> list[Standi
     rows = {row["stage"]: row for row in await fetch(context, "loops", "standing", *asked.where, now)}
     return [
         Standing(
-            stage,
+            status,
             words.STAGES[stage],
             row["n"],
             row["overdue"],
             tuple(row[age] for age in AGES),
             row["oldest"],
         )
-        for stage in ORDER
+        for status, stage in STAGES.items()
         if (row := rows.get(stage))
     ]
 
