@@ -85,6 +85,14 @@ async def page(
     return Page(shown, f"read-{last.n if last.read else NEWEST}" if after.read else f"new-{last.n}")
 
 
+async def ticket_of(
+    connection: asyncpg.Connection | asyncpg.Pool, account: Account, scope: Seen, number: int
+) -> UUID | None:
+    """Return the ticket of one of the account's notices, None where it is not his."""
+    ticket: UUID | None = await connection.fetchval(SQL["ticket"], *_whose(account, scope), number)
+    return ticket
+
+
 async def read_one(connection: asyncpg.Connection | asyncpg.Pool, account: Account, scope: Seen, number: int) -> None:
     """Take one of the account's notices as read."""
     await connection.execute(SQL["read_one"], *_whose(account, scope), number)

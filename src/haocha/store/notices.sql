@@ -20,6 +20,9 @@ SELECT a.n, a.id, a.at, a.kind, a.ticket, a.members FROM engine.addressed($1, $2
    AND (a.n <= coalesce((SELECT upto FROM engine.inboxes WHERE account = $1), 0)
         OR EXISTS (SELECT FROM engine.notices_read r WHERE r.account = $1 AND r.n = a.n))
  ORDER BY a.n DESC LIMIT $6;
+-- section: query ticket
+-- $5 its number
+SELECT ticket FROM engine.addressed($1, $2, $3, $4) AS a WHERE a.n = $5;
 -- section: query read_one
 -- $5 its number
 INSERT INTO engine.notices_read (account, n)

@@ -40,6 +40,20 @@ SENTENCES: Final = {
     "citizen_merged": "您的评价（工单 {number}）与工单 {into} 反映同一问题，已合并办理。",
     "test": "这是一条测试消息，说明好差评的消息能够送达。",
 }
+MARKS: Final = {
+    "warning": ("预警", "warn"),
+    "urged": ("催办", "warn"),
+    "overdue": ("逾期", "bad"),
+    "rounds_spent": ("督办", "bad"),
+    "appeal_upheld": ("结果", ""),
+    "appeal_dismissed": ("结果", ""),
+    "extension_granted": ("结果", ""),
+    "extension_refused": ("结果", ""),
+    "closed": ("结果", ""),
+    "merged": ("结果", ""),
+}
+"""What an inbox marks a kind with, and how loudly; all others ask somebody to act."""
+TO_DO: Final = ("待办", "")
 WORDS: Final = {
     "stage": words.STAGES,
     "level": words.LADDER,
@@ -52,6 +66,11 @@ WORDS: Final = {
 def sentence(kind: str, members: Mapping[str, Any]) -> str:
     """Return what a notice says; codes become their words, times those of Shanghai."""
     return SENTENCES[kind].format_map({name: _plain(name, value) for name, value in members.items()})
+
+
+def mark(kind: str) -> tuple[str, str]:
+    """Return the word that a notice is marked with, and the class of its mark."""
+    return MARKS.get(kind, TO_DO)
 
 
 def _plain(name: str, value: Any) -> str:
