@@ -19,6 +19,7 @@ from haocha.commands.registry import registry
 from haocha.commands.seal import seal
 from haocha.commands.serve import serve, work
 from haocha.commands.simulate import simulate
+from haocha.commands.vault import vault
 from haocha.commands.version import version
 
 
@@ -52,6 +53,7 @@ COMMANDS = (
     demo,
     backup,
     restore,
+    vault,
     version,
     bench,
 )

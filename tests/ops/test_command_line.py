@@ -10,7 +10,7 @@ from haocha.cli import main
 
 COMMANDS = {
     "accounts", "backup", "bench", "calendar", "check", "demo", "keys", "migrate", "notices", "parked", "policy",
-    "rebuild", "registry", "restore", "seal", "serve", "simulate", "version", "work",
+    "rebuild", "registry", "restore", "seal", "serve", "simulate", "vault", "version", "work",
 }  # fmt: skip
 
 
