@@ -1,4 +1,4 @@
-"""The demonstration: an instance with the fictional city in it, served, with its history and live traffic coming in.
+"""The demonstration: an instance with the fictional city in it, served, with its history, live traffic and offices.
 
 The server runs in this process; the simulation is a second one that comes in by the front door, as any client does.
 """
@@ -16,8 +16,9 @@ import msgspec
 
 from haocha.registry import importing, rows
 from haocha.settings import Settings
-from haocha.simulate import city, run
+from haocha.simulate import city, run, staffing
 from haocha.simulate.plan import Plan
+from haocha.simulate.staffing import Worker
 from haocha.store import keys
 from haocha.store.db import open_pool
 from haocha.store.instance import open_instance
@@ -25,21 +26,21 @@ from haocha.web import server
 
 PATIENCE = 5.0  # seconds for the simulation to finish its request
 READER = "reader"
-WRITES = ["ratings:write", "services:write"]
+WRITES = ["ratings:write", "services:write", "complaints:write"]
 
 
 async def serve(
     settings: Settings,
     listening: socket.socket,
     plan: Plan,
-    files: tuple[Path, Path],
-    say: Callable[[dict[str, str]], None],
+    files: tuple[Path, Path, Path],
+    say: Callable[[dict[str, str], list[Worker]], None],
 ) -> None:
-    """Prepare the instance, tell `say` the demo keys, then serve and simulate until a signal comes.
+    """Prepare the instance, tell `say` the demo keys and accounts, then serve and simulate until a signal comes.
 
-    `files` are where the keys and the simulation's memory are kept.
+    `files` are where the keys, the accounts and the simulation's memory are kept.
     """
-    keys_file, memory_file = files
+    keys_file, accounts_file, memory_file = files
     async with open_instance(settings) as instance:
         async with await open_pool(instance.dsn, size=2) as pool:
             now = datetime.now(UTC)
@@ -47,8 +48,10 @@ async def serve(
             run.keep(memory_file, memory)
             parsed = rows.parse(city.table(city.build(memory.seed, memory.since)))
             await importing.run(pool, parsed, apply=True, by="demo", at=now)
+            await staffing.rule(pool, now)
             demo_keys = await _keys(pool, keys_file, now)
-        say(demo_keys)
+            workers = await staffing.hire(pool, accounts_file, now)
+        say(demo_keys, workers)
         simulating = asyncio.create_task(_simulate(settings.data, listening, plan))
         try:
             await server.serve(settings, listening, worker=True)

@@ -7,8 +7,11 @@ from pathlib import Path
 import click
 
 from haocha.commands.options import data_option, load_settings, run
-from haocha.commands.simulate import KEYS, MEMORY
+from haocha.commands.simulate import ACCOUNTS, KEYS, MEMORY
 from haocha.simulate.plan import USUAL, Plan
+from haocha.simulate.staffing import Worker
+
+SHOWN = 8  # accounts that are printed: one of each role, and a handler
 
 
 @click.command()
@@ -26,7 +29,7 @@ from haocha.simulate.plan import USUAL, Plan
 )
 @click.option("--seed", type=int, default=USUAL.seed, show_default=True, help="Another seed, another city and history.")
 def demo(data: Path | None, host: str, port: int, days: int, volume: int, rate: float, seed: int) -> None:  # noqa: PLR0917 (click passes them by name)
-    """Serve the fictional city 云岫市: registry, a month of ratings, then live traffic.
+    """Serve the fictional city 云岫市: registry, a month of ratings, live traffic, offices at work.
 
     The board is open to everybody (HAOCHA_BOARD=public) unless you set it otherwise. Ctrl-C ends everything; a second
     run goes on with the same data and keys.
@@ -45,15 +48,20 @@ def demo(data: Path | None, host: str, port: int, days: int, volume: int, rate: 
     keys_file = settings.data / KEYS
     plan = Plan(days, volume, rate, seed)
 
-    def say(keys: dict[str, str]) -> None:
+    def say(keys: dict[str, str], workers: list[Worker]) -> None:
         url = demonstration.address(listening)
         width = max(map(len, keys))
-        click.echo(f"\n  board     {url}/\n  API       {url}/schema\n\n  demo keys, also in {keys_file}:")
+        click.echo(f"\n  board     {url}/\n  workbench {url}/desk\n  API       {url}/schema")
+        click.echo(f"\n  log in as, all of them in {settings.data / ACCOUNTS}:")
+        for worker in workers[:SHOWN]:
+            click.echo(f"  {worker.username:<12} {worker.password}  {worker.role} {worker.name}")
+        click.echo(f"\n  demo keys, also in {keys_file}:")
         for name, key in keys.items():
             click.echo(f"  {name:<{width}}  {key}")
         click.echo(
             f"\n  curl -H 'Authorization: Bearer {keys[demonstration.READER]}' '{url}/v1/scores/windows?limit=5'\n"
         )
 
+    files = keys_file, settings.data / ACCOUNTS, settings.data / MEMORY
     with contextlib.closing(listening), contextlib.suppress(KeyboardInterrupt):
-        run(lambda: demonstration.serve(settings, listening, plan, (keys_file, settings.data / MEMORY), say))
+        run(lambda: demonstration.serve(settings, listening, plan, files, say))

@@ -16,7 +16,7 @@ from haocha.commands.options import data_option, json_option, report
 from haocha.settings import VARIABLES
 from haocha.simulate.plan import USUAL, Plan
 
-KEYS, MEMORY = "demo-keys.json", "simulated.json"
+KEYS, ACCOUNTS, MEMORY = "demo-keys.json", "demo-accounts.json", "simulated.json"
 
 
 @click.command()
@@ -58,7 +58,8 @@ def simulate(  # noqa: PLR0917 (click passes them by name)
 ) -> None:
     """Post fictional service records and ratings of 云岫市 through the HTTP API.
 
-    Days that were posted are remembered in DIR/simulated.json; a second run goes on from there.
+    With --live the people of DIR/demo-accounts.json, where there is one, work on the tickets. Days that were posted
+    are remembered in DIR/simulated.json; a second run goes on from there.
     """
     from haocha.simulate import run
     from haocha.simulate.client import Away, Refused
@@ -73,7 +74,7 @@ def simulate(  # noqa: PLR0917 (click passes them by name)
         threading.Thread(target=_end_with_input, daemon=True).start()
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            _simulate(url, keys, plan, folder / MEMORY, live=live, as_json=as_json)
+            _simulate(url, keys, plan, folder, live=live, as_json=as_json)
     except (Refused, Away) as error:
         raise click.ClickException(str(error)) from None
 
@@ -94,6 +95,16 @@ def _keys(file: Path) -> dict[str, str]:
     return msgspec.json.decode(file.read_bytes(), type=dict[str, str])
 
 
+def _tokens(file: Path) -> dict[str, str]:
+    import msgspec
+
+    from haocha.simulate import staffing
+
+    if not file.exists():
+        return {}
+    return staffing.tokens(msgspec.json.decode(file.read_bytes(), type=list[staffing.Worker]))
+
+
 def _write_city(file: Path, memory: Any, *, as_json: bool) -> None:
     from haocha.registry import files
     from haocha.simulate import city
@@ -107,14 +118,18 @@ def _write_city(file: Path, memory: Any, *, as_json: bool) -> None:
     report({"file": str(file), "rows": written}, f"{written} rows written to {file}.", as_json=as_json)
 
 
-def _simulate(url: str, keys: Mapping[str, str], plan: Plan, memory: Path, *, live: bool, as_json: bool) -> None:
+def _simulate(url: str, keys: Mapping[str, str], plan: Plan, folder: Path, *, live: bool, as_json: bool) -> None:
+    import asyncio
+
     import uvloop
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from haocha.simulate import run
     from haocha.simulate.client import Client
+    from haocha.simulate.office import Office
 
+    memory = folder / MEMORY
     columns = (TextColumn("history"), BarColumn(), MofNCompleteColumn(), TextColumn("days  {task.fields[taken]}"))
     console = Console(stderr=True)
 
@@ -138,7 +153,8 @@ def _simulate(url: str, keys: Mapping[str, str], plan: Plan, memory: Path, *, li
             )
             sys.stdout.flush()
             if live:
-                await run.live(client, plan, memory)
+                async with Office(url, _tokens(folder / ACCOUNTS)) as office:
+                    await asyncio.gather(run.live(client, plan, memory), office.work())
 
     uvloop.run(work())
 
