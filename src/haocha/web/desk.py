@@ -109,7 +109,6 @@ async def desk_page(request: Request[Any, Any, Any]) -> Response[Any]:
         query=filters.query(queue=queue.key),
         filters=filters,
         fields=fields,
-        further=any(field.value for field in fields if not field.usual),
         chosen=chosen,
         clear=f"/desk?queue={queue.key}",
         columns=_columns(filters),

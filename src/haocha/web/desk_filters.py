@@ -142,6 +142,6 @@ def chosen(registry: Registry, filters: Filters, among: list[Field]) -> list[Cho
         field = named.get(name)
         text = _several(dict(field.options), value) if field and field.options else value
         if name in WRITTEN:
-            text = registry.name(name, value) or value
+            text = reading.window_name(registry, value) if name == "window" else registry.name(name, value) or value
         found.append(Chosen(field.label if field else "搜索", text, address(filters, **{name: ""})))
     return found
