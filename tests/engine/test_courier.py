@@ -5,7 +5,9 @@ import hashlib
 import hmac
 import itertools
 import json
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID, uuid5
 
 import msgspec
@@ -25,6 +27,7 @@ NAMES = UUID(int=9)
 SECRET = b"a secret of some length"
 NUMBERS = itertools.count(1)
 NOW = datetime.now(UTC)
+GUIDE = (Path(__file__).parents[2] / "docs" / "integrators.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -345,6 +348,34 @@ def test_every_sentence_can_be_said():
     for kind in SENTENCES:
         assert not set("{}") & set(sentence(kind, known))
     assert sentence("warning", known) == "工单 2025-7 的整改时限 6月10日 17:00，即将到期。"
+
+
+def table(marker):
+    """Return the rows of the guide's table below a marker, by the name in their first cell."""
+    lines = GUIDE.split(f"<!-- {marker} -->\n", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return {name.strip("`"): rest for name, *rest in cells}
+
+
+def test_guide_lists_every_kind_with_its_sentence():
+    """Whoever writes a gateway can rely on the table."""
+    assert {kind: told[-1] for kind, told in table("kinds: notices").items()} == SENTENCES
+
+
+async def test_guide_lists_every_member(courier, gateway, world):
+    """No more and no fewer than are sent."""
+    await tell(world, notice())
+    await send(courier)
+    assert set(table("members: webhook")) == set(gateway.came[0].told)
+
+
+def test_signature_of_the_guide_is_ours():
+    """The example there checks what is made here; that it does is tested with the guide's other programs."""
+    (body,) = re.findall(r"^body='(.*)'$", GUIDE, re.MULTILINE)
+    (secret,) = re.findall(r"^secret='(.*)'$", GUIDE, re.MULTILINE)
+    (told,) = re.findall(r"^signature='(t=(\d+),v1=\w+)'$", GUIDE, re.MULTILINE)
+    at = datetime.fromtimestamp(int(told[1]), UTC)
+    assert engine.signature(secret.encode(), body.encode(), at) == told[0]
 
 
 async def know(world, keys, subject, identity):
