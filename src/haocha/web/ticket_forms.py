@@ -171,6 +171,20 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
     ),
     "reinstate": (_reason("为什么恢复采纳这份评价"),),
 }
+TITLES: Final = {
+    "contact": ("联系评价人", "记下这次联系"),
+    "review": ("核实", "提交核实"),
+    "appeal": ("申诉", "提交申诉"),
+    "decide-appeal": ("申诉复核", "作出裁定"),
+    "request-extension": ("申请延期", "提交申请"),
+    "decide-extension": ("延期审批", "作出决定"),
+    "fix": ("整改", "提交整改"),
+    "approve": ("审核", "审核通过"),
+    "verify": ("回访", "记下回访结果"),
+    "look-back": ("回头看", "记下情况"),
+}
+"""The heading of a form and the word on its button, where they are not both the command's own."""
+
 RULES: Final[dict[str, tuple[str, ...]]] = {
     "transfer": ("改派不重新计时。",),
     "review": ("被评价的本人不能核实。",),
@@ -249,7 +263,7 @@ def chosen(allowed: Sequence[str], asked: str) -> str:
 def reasons(ticket: Ticket, account: Account, rules: Terms, at: datetime) -> list[str]:
     """Say what this person would do here and may not, and why."""
     said: dict[str, str] = {}
-    for command in guards.COMMANDS:
+    for command in sorted(guards.COMMANDS, key=lambda command: command not in FIRST):
         refused = guards.refusal(ticket, command, account, rules, at)
         if refused is not None and refused.code in WHY_NOT:
             said.setdefault(refused.code, command)
@@ -259,8 +273,9 @@ def reasons(ticket: Ticket, account: Account, rules: Terms, at: datetime) -> lis
 def form(command: str, ticket: Ticket, rules: Terms, choices: Choices) -> Form:
     """Return the form of a command as it stands for this ticket."""
     fields = tuple(_filled(field, command, ticket, rules, choices) for field in FIELDS[command])
-    title, said = words.COMMANDS[command], (*_rules(command, ticket, rules), *RULES.get(command, ()))
-    return Form(command, title, f"确认{title}", fields, said, command in GRAVE)
+    title, button = TITLES.get(command) or (words.COMMANDS[command], words.COMMANDS[command])
+    said = (*_rules(command, ticket, rules), *RULES.get(command, ()))
+    return Form(command, title, button, fields, said, command in GRAVE)
 
 
 def _filled(field: Field, command: str, ticket: Ticket, rules: Terms, choices: Choices) -> Field:
@@ -304,7 +319,7 @@ def _rules(  # noqa: C901, PLR0911 (one answer per command)
             left = policy.verification_attempts - ticket.attempts
             return (f"没有接通不算满意；再有 {left} 次没有回音，工单按“无法联系”办结。", "接通并有了意见，请用“回访”。")
         case "contact":
-            return (f"每一次都要记录，最多 {policy.contact_attempts} 次；这是第 {ticket.contacts + 1} 次。",)
+            return (f"每一次都要记录；按规定联系 {policy.contact_attempts} 次，这是第 {ticket.contacts + 1} 次。",)
         case "review":
             return (f"整改时限：一般 {_limit(rules, 'fix')}，疑难 {_limit(rules, 'fix', 'difficult')}。",)
         case "appeal":
