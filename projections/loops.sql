@@ -83,6 +83,8 @@ CREATE INDEX loops_closed ON loops (closed) WHERE closed IS NOT NULL;
 -- section: schema
 CREATE INDEX loops_open ON loops (due_at) WHERE outcome = '';
 -- section: schema
+CREATE INDEX loops_escalated ON loops (escalated_at) WHERE escalated_at IS NOT NULL;
+-- section: schema
 CREATE INDEX loops_unit ON loops (unit, position);
 -- section: schema
 CREATE INDEX loops_digest ON loops (digest) WHERE digest <> '';
@@ -355,3 +357,13 @@ SELECT count(*) AS n FROM live.loops
    AND ($23::text IS NULL OR number = $23 OR project_no = $23 OR "window" = ANY ($24::text[])
         OR staff = ANY ($25::text[]) OR matter = ANY ($26::text[]) OR starts_with(matter, $27::text)
         OR unit = ANY ($28::text[]));
+-- section: query raised
+-- Last escalated from $6 to before $7, the highest rung first. $1 to $5 as of `counts`, $8 rows.
+SELECT ticket, number, unit, hall, "window", dept, matter, satisfaction, stage, escalated, escalated_at AS at FROM live.loops
+ WHERE escalated NOT IN ('', 'remind') AND escalated_at >= $6 AND escalated_at < $7
+   AND ($1::text[] IS NULL OR unit = ANY ($1)) AND ($2::text IS NULL OR starts_with(area, $2))
+   AND ($3::text IS NULL OR unit = $3) AND ($4::text IS NULL OR dept = $4)
+   AND ($5::text IS NULL OR starts_with(area, $5))
+ ORDER BY array_position(ARRAY['talk', 'circular', 'red', 'yellow'], escalated), escalated_at, position LIMIT $8;
+-- section: query first
+SELECT min(opened) AS day FROM live.loops;

@@ -190,3 +190,55 @@ SELECT key, stage, count(*) FILTER (WHERE worked IS NOT NULL) AS n,
                    AND ($11::text IS NULL OR policy = $11)) AS chosen) AS keyed
  WHERE $17::text[] IS NULL OR key = ANY ($17)
  GROUP BY key, stage;
+-- section: query flow
+-- What happened from $6 to before $7, and how things stood at $7: visits count where they began or ended, so that a past
+-- period stays as it was. $1 to $5 as of `counts` in loops.sql; $8: by unit or not.
+SELECT CASE WHEN $8 THEN unit ELSE '' END AS key,
+       count(*) FILTER (WHERE stage = 'closing' AND began = 'opened' AND starts) AS opened,
+       count(*) FILTER (WHERE stage = 'closing' AND ends) AS closed,
+       count(*) FILTER (WHERE stage = 'closing' AND ends AND ended = 'fixed') AS fixed,
+       count(*) FILTER (WHERE stage = 'closing' AND ends AND ended = 'explained') AS explained,
+       count(*) FILTER (WHERE stage = 'closing' AND ends AND ended = 'excluded') AS excluded,
+       count(*) FILTER (WHERE stage = 'closing' AND ends AND ended = 'merged') AS merged,
+       count(*) FILTER (WHERE stage = 'closing' AND ends AND ended = 'unreachable') AS unreachable,
+       count(*) FILTER (WHERE stage = 'closing' AND lasts) AS standing,
+       count(*) FILTER (WHERE stage NOT IN ('closing', 'contact', 'look_back') AND lasts AND due_at < $7) AS overdue,
+       count(*) FILTER (WHERE handed AND on_time IS NOT NULL) AS handed, count(*) FILTER (WHERE handed AND on_time) AS on_time,
+       count(*) FILTER (WHERE stage = 'contact' AND ends AND on_time IS NOT NULL) AS contacts,
+       count(*) FILTER (WHERE stage = 'contact' AND ends AND on_time) AS contacted,
+       count(*) FILTER (WHERE stage = 'verification' AND ends AND ended = 'satisfied') AS satisfied,
+       count(*) FILTER (WHERE stage = 'verification' AND ends AND ended = 'unsatisfied') AS unsatisfied,
+       count(*) FILTER (WHERE stage IN ('fix', 'review') AND began = 'reopened' AND starts) AS reopened,
+       count(*) FILTER (WHERE stage = 'appeal' AND starts) AS appealed,
+       count(*) FILTER (WHERE stage = 'appeal' AND ends AND ended = 'upheld') AS upheld,
+       count(*) FILTER (WHERE stage = 'appeal' AND ends AND ended IN ('upheld', 'dismissed')) AS decided,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY CASE WHEN stage = 'closing' AND ends THEN worked END) AS median,
+       percentile_cont(0.9) WITHIN GROUP (ORDER BY CASE WHEN stage = 'closing' AND ends THEN worked END) AS p90
+  FROM (SELECT *, entered_at >= $6 AND entered_at < $7 AS starts, coalesce(left_at >= $6 AND left_at < $7, false) AS ends,
+               entered_at < $7 AND (left_at IS NULL OR left_at >= $7) AS lasts,
+               (stage = 'fix' OR stage = 'review' AND ended = 'explain') AND coalesce(left_at >= $6 AND left_at < $7, false) AS handed
+          FROM live.stages
+         WHERE entered_at < $7 AND (left_at IS NULL OR left_at >= $6)
+           AND ($1::text[] IS NULL OR unit = ANY ($1)) AND ($2::text IS NULL OR starts_with(area, $2))
+           AND ($3::text IS NULL OR unit = $3) AND ($4::text IS NULL OR dept = $4)
+           AND ($5::text IS NULL OR starts_with(area, $5))) AS visits
+ GROUP BY 1 ORDER BY 1;
+-- section: query late
+-- What was past the deadline of its stage at $6, the longest first. $1 to $5 as of `flow`, $7 rows.
+SELECT s.ticket, l.number, s.unit, s.hall, s."window", s.dept, s.matter, l.satisfaction, s.stage, s.due_at, l.escalated
+  FROM live.stages s JOIN live.loops l USING (ticket)
+ WHERE s.stage NOT IN ('closing', 'contact', 'look_back') AND s.entered_at < $6 AND (s.left_at IS NULL OR s.left_at >= $6)
+   AND s.due_at < $6
+   AND ($1::text[] IS NULL OR s.unit = ANY ($1)) AND ($2::text IS NULL OR starts_with(s.area, $2))
+   AND ($3::text IS NULL OR s.unit = $3) AND ($4::text IS NULL OR s.dept = $4)
+   AND ($5::text IS NULL OR starts_with(s.area, $5))
+ ORDER BY s.due_at, l.position LIMIT $7;
+-- section: query back
+-- What was reopened from $6 to before $7. $1 to $5 as of `flow`, $8 rows.
+SELECT s.ticket, l.number, s.unit, s.hall, s."window", s.dept, s.matter, l.satisfaction, s.stage, s.entered_at AS at, s.round - 1 AS round
+  FROM live.stages s JOIN live.loops l USING (ticket)
+ WHERE s.stage IN ('fix', 'review') AND s.began = 'reopened' AND s.entered_at >= $6 AND s.entered_at < $7
+   AND ($1::text[] IS NULL OR s.unit = ANY ($1)) AND ($2::text IS NULL OR starts_with(s.area, $2))
+   AND ($3::text IS NULL OR s.unit = $3) AND ($4::text IS NULL OR s.dept = $4)
+   AND ($5::text IS NULL OR starts_with(s.area, $5))
+ ORDER BY s.entered_at, l.position LIMIT $8;
