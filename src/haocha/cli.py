@@ -9,6 +9,7 @@ from haocha.commands.bench import bench
 from haocha.commands.calendar import calendar
 from haocha.commands.check import check
 from haocha.commands.demo import demo
+from haocha.commands.inspections import inspections
 from haocha.commands.keys import keys
 from haocha.commands.migrate import migrate
 from haocha.commands.notices import notices
@@ -47,6 +48,7 @@ COMMANDS = (
     registry,
     policy,
     calendar,
+    inspections,
     keys,
     accounts,
     simulate,

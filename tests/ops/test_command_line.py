@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from haocha.cli import main
 
 COMMANDS = {
-    "accounts", "backup", "bench", "calendar", "check", "demo", "keys", "migrate", "notices", "parked", "policy",
+    "accounts", "backup", "bench", "calendar", "check", "demo", "inspections", "keys", "migrate", "notices", "parked", "policy",
     "rebuild", "registry", "restore", "seal", "serve", "simulate", "vault", "version", "work",
 }  # fmt: skip
 
