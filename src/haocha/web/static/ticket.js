@@ -6,7 +6,7 @@ const page = document.querySelector("article.ticket");
 document.querySelector("[data-print]")?.toggleAttribute("hidden", false);
 document.querySelector("[data-print]")?.addEventListener("click", () => window.print());
 
-// ---- Drafts: per account, ticket and command, in this browser only; gone when sent, at log-out and after a week --------
+// ---- Drafts: per account, ticket and command, in this browser only; gone when sent, at log-out (work.js), after a week --
 
 const DRAFT = "ticket-draft:";
 const WEEK = 7 * 24 * 3600 * 1000;
@@ -165,7 +165,6 @@ if (page) {
   const mine = `${account}${page.dataset.ticket}:`;
   forget((key) => !key.startsWith(account) || Date.now() - JSON.parse(localStorage.getItem(key)).at > WEEK);
   if (page.dataset.done) localStorage.removeItem(`${mine}${page.dataset.done}`);
-  document.querySelector('form[action="/logout"]')?.addEventListener("submit", () => forget(() => true));
   for (const form of document.querySelectorAll("form[data-command]")) keepDrafts(form, mine);
   for (const field of document.querySelectorAll("[data-evidence]")) evidenceField(field);
   follow(document.querySelector("[data-news]"));

@@ -50,3 +50,8 @@ for (const form of document.querySelectorAll("form[data-draft]")) {
 }
 // A draft is forgotten once a page says that it was taken, not when it is sent: a refused one must come back.
 for (const done of document.querySelectorAll("[data-draft-done]")) sessionStorage.removeItem(`draft:${done.dataset.draftDone}`);
+// At log-out nothing that was typed stays behind: others sit at this computer too.
+document.querySelector('form[action="/logout"]')?.addEventListener("submit", () => {
+  sessionStorage.clear();
+  localStorage.clear();
+});
