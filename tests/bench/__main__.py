@@ -13,9 +13,12 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import ingest, parts, volume
+from tests.bench import ingest, loop, parts, queues, volume
 
-PARTS = ("single", "batches", "volume")
+PARTS = ("single", "batches", "volume", "loop", "queues")
+LIVES = 400
+LISTED_SECONDS = 30.0
+FEW_TICKETS, MANY_TICKETS = 2_000, 200_000
 
 
 @click.command()
@@ -56,6 +59,10 @@ async def _measure(  # noqa: PLR0917
                     figures[part] = await ingest.single(bench, seconds, say)
                 elif part == "batches":
                     figures[part] = await ingest.batches(bench, batch_ratings, say)
+                elif part == "loop":
+                    figures[part] = await loop.measure(bench, LIVES, LISTED_SECONDS, say)
+                elif part == "queues":
+                    figures[part] = await queues.measure(bench, FEW_TICKETS, MANY_TICKETS, say)
                 else:
                     figures[part] = await volume.measure(bench, small, large, say)
         await asyncio.sleep(2)
@@ -93,6 +100,20 @@ def rows(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
             ("bytes per rating: log with indexes", f"{disk['log']:,.0f}", "≤ 1,400"),
             ("  personal data, read models", f"{disk['private']:,.0f}, {read_models:,.0f}", ""),
             ("  filled with the worker running, ratings per second", f"{large['fill_rate']:,.0f}", ""),
+        ]
+    if lived := figures.get("loop"):
+        lines += [
+            (
+                "bad rating acknowledged → listed, p50 / p99, at 200 ratings/s",
+                f"{lived['listed_p50_s']:.2f} / {lived['listed_p99_s']:.2f} s",
+                "p99 ≤ 1 s",
+            ),
+            (
+                "ticket command over HTTP, p50 / p95",
+                f"{lived['command_p50_ms']:.1f} / {lived['command_p95_ms']:.1f} ms",
+                "p95 ≤ 60 ms",
+            ),
+            ("whole lives of tickets over HTTP, per second", f"{lived['lives_per_second']:,.1f}", "≥ 40"),
         ]
     return lines
 
