@@ -18,7 +18,7 @@ from haocha.engine import courier as engine
 from haocha.engine.courier import Courier
 from haocha.engine.reactor import take
 from haocha.handlers.handler import Effects, Notice
-from haocha.store import log
+from haocha.store import log, notices
 from haocha.store.vault import Vault
 from haocha.web.sentences import SENTENCES, sentence
 from tests.engine.gateway import Gateway
@@ -326,6 +326,15 @@ async def test_accounts_that_it_concerns_are_named(courier, gateway, world):
     await send(courier)
     named = {came.told["ticket"][-1]: came.told["to"]["accounts"] for came in gateway.came}
     assert named == {"1": ["wang"], "2": ["all", "here", "tax"], "3": ["boss"]}
+
+
+async def test_operators_are_told_how_deliveries_stand(courier, gateway, world):
+    """How many wait and for how long, and how many are dead."""
+    assert await notices.deliveries(world.pool, NOW) == (0, 0, 0)
+    gateway.answers = [500, 400]
+    await tell(world, notice(ticket=1), notice(ticket=1), notice(ticket=2))
+    await send(courier)
+    assert await notices.deliveries(world.pool, NOW + timedelta(minutes=5)) == (2, 300, 1)
 
 
 async def test_old_notices_go_with_their_deliveries(courier, gateway, world):

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from haocha.cli import main
 
 COMMANDS = {
-    "accounts", "backup", "bench", "calendar", "check", "demo", "inspections", "keys", "migrate", "notices", "parked", "policy",
-    "rebuild", "registry", "restore", "seal", "serve", "simulate", "vault", "version", "work",
+    "accounts", "backup", "bench", "calendar", "check", "demo", "inspections", "keys", "migrate", "notices", "parked",
+    "policy", "rebuild", "registry", "restore", "seal", "serve", "simulate", "vault", "version", "work",
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
+from haocha.engine import worker
 from haocha.web import metrics
 
 MONITORING = Path(__file__).parents[2] / "ops" / "monitoring"
@@ -16,6 +17,7 @@ SUFFIXES = ("_bucket", "_sum", "_count", "_total", "")
 def shown() -> set[str]:
     """Return the names of all series, with the suffixes that Prometheus gives them."""
     assert metrics.RATINGS
+    assert worker.run
     families = [family for family in REGISTRY.collect() if family.name.startswith("haocha_")]
     return {family.name + suffix for family in families for suffix in SUFFIXES}
 

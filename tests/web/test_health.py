@@ -37,7 +37,7 @@ async def test_readiness_needs_no_key_and_tells_how_things_stand(site):
     assert answer.status_code == 200
     body = answer.json()
     assert body["status"] == "ready"
-    assert {"position", "queue", "projections", "handlers", "parked", "backupAge"} <= body.keys()
+    assert {"position", "queue", "projections", "handlers", "parked", "deliveries", "backupAge"} <= body.keys()
     assert body["backupAge"] is None
 
 

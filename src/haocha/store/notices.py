@@ -54,6 +54,20 @@ class Page(NamedTuple):
     following: str | None
 
 
+class Deliveries(NamedTuple):
+    """How the deliveries to the webhook stand; `oldest` is the seconds that the first one waits."""
+
+    waiting: int
+    oldest: float
+    dead: int
+
+
+async def deliveries(connection: asyncpg.Connection | asyncpg.Pool, now: datetime) -> Deliveries:
+    """Count what waits and what is dead."""
+    row = await connection.fetchrow(SQL["deliveries"], now)
+    return Deliveries(row["waiting"], row["oldest"], row["dead"])
+
+
 async def unread(connection: asyncpg.Connection | asyncpg.Pool, account: Account, scope: Seen) -> int:
     """Count what the account has not read, up to `MOST`."""
     counted: int = await connection.fetchval(SQL["unread"], *_whose(account, scope), MOST)

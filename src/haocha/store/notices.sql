@@ -36,3 +36,8 @@ WITH moved AS (
   VALUES ($1, least($2, coalesce((SELECT max(n) FROM engine.notices), 0)))
   ON CONFLICT (account) DO UPDATE SET upto = greatest(i.upto, excluded.upto) RETURNING upto)
 DELETE FROM engine.notices_read WHERE account = $1 AND n <= (SELECT upto FROM moved);
+-- section: query deliveries
+-- $1 now
+SELECT count(*) AS waiting, coalesce(extract(epoch FROM $1 - min(since)), 0)::float8 AS oldest,
+       (SELECT count(*) FROM engine.deliveries WHERE state = 'dead') AS dead
+  FROM engine.deliveries WHERE state = 'waiting';

@@ -6,7 +6,7 @@ import msgspec
 from litestar import Request, Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from haocha.store import log
+from haocha.store import log, notices
 from haocha.store.db import AWAY
 from haocha.web import metrics
 from haocha.web.auth import requires
@@ -22,13 +22,14 @@ async def healthz() -> dict[str, str]:
 
 
 async def state(context: Context) -> dict[str, Any]:
-    """Return how the database, the projections, the handlers and the backups stand, in one look."""
+    """Return how the database, the projections, the handlers, the deliveries and the backups stand, in one look."""
     head = await log.head(context.pool)
     rows = await context.pool.fetch("SELECT name, position, state, error FROM engine.checkpoints ORDER BY name")
     parked = await context.pool.fetch("SELECT handler, count(*) AS events FROM engine.parked GROUP BY handler")
     backup_age = await context.pool.fetchval(
         "SELECT extract(epoch FROM now() - max(finished_at))::bigint FROM engine.backups"
     )
+    sent = await notices.deliveries(context.pool, context.now())
     return {
         "position": head,
         "queue": context.batcher.depth,
@@ -48,6 +49,7 @@ async def state(context: Context) -> dict[str, Any]:
             if row["name"].startswith("handler:")
         },
         "parked": {row["handler"]: row["events"] for row in parked},
+        "deliveries": {"waiting": sent.waiting, "dead": sent.dead, "oldest": round(sent.oldest)},
         "backupAge": backup_age,
     }
 
@@ -78,6 +80,9 @@ async def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
     metrics.HEAD.set(now["position"])
     metrics.BACKUP_AGE.set(-1 if now["backupAge"] is None else now["backupAge"])
+    metrics.DELIVERIES_WAITING.set(now["deliveries"]["waiting"])
+    metrics.DELIVERIES_DEAD.set(now["deliveries"]["dead"])
+    metrics.DELIVERY_AGE.set(now["deliveries"]["oldest"])
     for name, projection in now["projections"].items():
         metrics.PROJECTION_LAG.labels(name).set(projection["lag"])
         metrics.PROJECTION_STATE.labels(name).set(projection["state"] == "live")

@@ -28,3 +28,6 @@ PROJECTION_STATE = Gauge("haocha_projection_live", "1 while a projection follows
 PARKED = Gauge("haocha_parked_events", "Events parked by handlers", ["handler"])
 HEAD = Gauge("haocha_log_position", "Position of the last event")
 BACKUP_AGE = Gauge("haocha_backup_age_seconds", "Age of the last backup; -1 where there is none")
+DELIVERIES_WAITING = Gauge("haocha_deliveries_waiting", "Notices that wait for the webhook")
+DELIVERIES_DEAD = Gauge("haocha_deliveries_dead", "Notices that the webhook would not take")
+DELIVERY_AGE = Gauge("haocha_deliveries_oldest_seconds", "How long the first waiting notice waits")
