@@ -1,18 +1,16 @@
 -- tickets: one row per ticket (工单) as it is now: where it stands, whose it is, until when, and what it is about.
 --
 -- position      that of its opening: what lists page by; version, last_position: of its last event
--- status        as in domain/ticket_state.py (待分派 待签收 核实中 申诉中 整改中 待审核 待回访 已办结), since entered_at;
---               outcome: how it closed
+-- status        待分派 待签收 核实中 申诉中 整改中 待审核 待回访 已办结, since entered_at; outcome: how it closed
 -- dues          the deadlines by stage; one whose stage has ended stays as it was. provisional: by stage, whether the
 --               deadline rests on days that the calendar does not know yet. due_at, due_provisional: that of the status it has
 -- contact_due   until when the citizen is to be contacted; contacts: how often it was tried, reached: with success
--- satisfaction … flags   of what opened it, as it came in; satisfaction 0 where nobody gave a level; text_id: what was written
+-- satisfaction … flags   of what opened it, as it came in; satisfaction 0 where nobody gave a level
 -- joined        追评, contests and the first rating of the same case that came while it was open; supplemented, contested:
 --               whether one of these, or what opened it, is a 追评, a contest
 -- handled       every unit that ever had it; fixers: every account that submitted a fix or an explanation
 -- extension     requested granted refused: what last became of one; extension_stage: for which one is not decided yet
--- rounds        how often it was reopened; spent: not satisfied, and no round left; rung: of the ladder, the highest it came
---               to (in words: escalated)
+-- rounds        how often it was reopened; spent: not satisfied, and no round left; rung, escalated: the highest of the ladder
 -- look_back_at  when it is to be looked at again (回头看), until somebody did
 -- section: events
 -- ticket.opened:v1 ticket.dispatched:v1 ticket.accepted:v1 ticket.transferred:v1 ticket.contacted:v1 ticket.reviewed:v1
@@ -91,6 +89,10 @@ CREATE TABLE tickets (
   supplemented bool NOT NULL,
   contested bool NOT NULL
 ) WITH (fillfactor = 80);
+-- section: schema
+-- Whether a page is found by its order or by its filter is decided by how many rows the filter is thought to leave: one
+-- for a window that had no ticket, thousands for another.
+ALTER TABLE tickets ALTER "window" SET STATISTICS 400, ALTER staff SET STATISTICS 400, ALTER matter SET STATISTICS 400;
 -- section: schema
 -- Open tickets are few: what queues page through and count, by status, by unit and by whatever is due next.
 CREATE INDEX tickets_open_status ON tickets (status, coalesce(due_at, 'infinity'), position) WHERE status <> 'closed';
@@ -301,14 +303,14 @@ UPDATE tickets AS t
 -- section: query page
 -- One page of a queue (or of all tickets), in one of the orders. Who asks and what for is made part of the plan (custom
 -- plans only): every condition that is not asked for falls away, and what remains finds its index.
--- $1 queue; $2 now; $3 order: due, contact, look_back, closed, newest, oldest, level; the last row of the
--- page before: $4 its time (NULL: none), $5 its level, $6 its position (NULL: from the beginning); $7 rows
+-- $1 queue; $2 now; $3 order: due, contact, look_back, closed, newest, oldest, level; of the last row of the page before
+-- $4 time (NULL: none), $5 level, $6 position (NULL: this is the first page); $7 rows
 -- Who sees it, NULL where it does not matter: $8 units, $9 area prefix, $10 the unit whose work it is; who may not judge it:
 -- $11 unit, $12 staff, $13 account; $14 how many contacts a policy asks for, of the policies whose contact is this person's
 -- Filters: $15 area prefix $16 dept $17 hall $18 window $19 staff $20 matter prefix $21 channel $22 levels $23 sources
--- $24 causes $25 statuses $26 unit $27 outcomes $28 due from $29 due before $30 without a deadline
--- $31 rung at least $32 opened from $33 opened before
--- $34 day from $35 day to; search: $36 number or case, $37 windows $38 staff $39 matters $40 matter prefix $41 units
+-- $24 causes $25 statuses $26 unit $27 outcomes $28 due from $29 due before $30 without a deadline $31 rung at least
+-- $32 opened from $33 opened before $34 day from $35 day to; search: $36 number or case, $37 windows $38 staff $39 matters
+-- $40 matter prefix $41 units
 SELECT * FROM live.tickets
  WHERE CASE $1::text
          WHEN 'all' THEN true
@@ -353,8 +355,7 @@ SELECT * FROM live.tickets
    AND ($26::text IS NULL OR unit = $26) AND ($27::text[] IS NULL OR outcome = ANY ($27))
    AND ($28::timestamptz IS NULL OR status <> 'closed' AND due_at >= $28)
    AND ($29::timestamptz IS NULL OR status <> 'closed' AND coalesce(due_at, 'infinity') < $29)
-   AND ($30::bool IS NULL OR status <> 'closed' AND due_at IS NULL)
-   AND ($31::smallint IS NULL OR rung >= $31)
+   AND ($30::bool IS NULL OR status <> 'closed' AND due_at IS NULL) AND ($31::smallint IS NULL OR rung >= $31)
    AND ($32::timestamptz IS NULL OR opened_at >= $32) AND ($33::timestamptz IS NULL OR opened_at < $33)
    AND ($34::date IS NULL OR day >= $34) AND ($35::date IS NULL OR day <= $35)
    AND ($36::text IS NULL OR number = $36 OR project_no = $36 OR "window" = ANY ($37::text[]) OR staff = ANY ($38::text[])
@@ -396,6 +397,3 @@ SELECT count(*) FILTER (WHERE status = 'awaiting_dispatch' AND own) AS dispatch,
           FROM live.tickets
          WHERE status <> 'closed' AND ($2::text[] IS NULL OR handled && $2)
            AND ($3::text IS NULL OR starts_with(area, $3))) AS waiting;
--- section: query one
--- $1 ticket
-SELECT * FROM live.tickets WHERE id = $1;
