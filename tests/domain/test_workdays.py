@@ -2,11 +2,12 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haocha.domain.workdays import SHANGHAI, Calendar, Limit, Span
+from haocha.domain.workdays import SHANGHAI, Calendar, CalendarPublished, Limit, Span
 from haocha.store.rulebook import national_calendar
 
 HOURS = (Span(time(9), time(12)), Span(time(13), time(17)))
@@ -19,7 +20,7 @@ INSTANTS = st.integers(0, 1_060 * 1_440).map(
 DAYS = st.integers(0, 30)
 UNITS = st.sampled_from(["working", "natural"])
 DATES = st.dates(date(2024, 1, 1), date(2026, 12, 31))
-CALENDARS = st.builds(
+CALENDARS = st.just(NATIONAL) | st.builds(
     Calendar, st.just("any"), DATES, st.frozensets(DATES, max_size=40), st.frozensets(DATES, max_size=10)
 )
 
@@ -110,6 +111,64 @@ def test_more_days_never_give_an_earlier_deadline(calendar, start, days, more, u
     """Any calendar: deadlines are monotone in the limit, and not before the start."""
     deadline = calendar.deadline(start, Limit(days, unit), HOURS)
     assert start <= deadline.at <= calendar.deadline(start, Limit(days + more, unit), HOURS).at
+
+
+@given(CALENDARS, INSTANTS, DAYS)
+def test_deadline_is_the_last_of_as_many_working_days(calendar, start, days):
+    """Any calendar: after the day of the start, up to the deadline, exactly so many days are worked."""
+    began, due = start.date(), calendar.deadline(start, Limit(days), HOURS).at.astimezone(SHANGHAI)
+    waits = days == 0 and (not calendar.is_working(began) or start.time() > HOURS[-1].end)
+    assert calendar.working_days(began, due.date()) == (1 if waits else days)
+    assert calendar.is_working(due.date()) or (days == 0 and not waits)
+
+
+@given(CALENDARS, INSTANTS, DAYS, UNITS)
+def test_republishing_the_same_calendar_changes_nothing(calendar, start, days, unit):
+    """Any calendar: an edit that says the same, in any order, leaves every deadline where it is."""
+    published = CalendarPublished(
+        version="again",
+        known_until=calendar.known_until,
+        holidays=tuple(sorted(calendar.holidays, reverse=True)),
+        make_up_days=tuple(calendar.make_up_days),
+        at=start,
+    )
+    limit = Limit(days, unit)
+    assert Calendar.of(published).deadline(start, limit, HOURS) == calendar.deadline(start, limit, HOURS)
+
+
+@given(CALENDARS, INSTANTS, DAYS, DATES)
+def test_edit_of_another_day_leaves_a_deadline(calendar, start, days, day):
+    """Any calendar: a holiday before the start or after the deadline has nothing to do with it."""
+    before = calendar.deadline(start, Limit(days), HOURS)
+    edited = msgspec.structs.replace(calendar, holidays=calendar.holidays | {day})
+    if not start.date() <= day <= before.at.astimezone(SHANGHAI).date():
+        assert edited.deadline(start, Limit(days), HOURS) == before
+
+
+@given(CALENDARS, INSTANTS, DAYS, DATES)
+def test_more_days_off_never_give_an_earlier_deadline_nor_more_worked_minutes(calendar, start, days, day):
+    """Any calendar: a holiday only ever moves a deadline later, a make-up day earlier."""
+    fewer = msgspec.structs.replace(
+        calendar, holidays=calendar.holidays | {day}, make_up_days=calendar.make_up_days - {day}
+    )
+    more = msgspec.structs.replace(calendar, make_up_days=calendar.make_up_days | {day})
+    limit, end = Limit(days), start + timedelta(days=60)
+    assert fewer.deadline(start, limit, HOURS).at >= calendar.deadline(start, limit, HOURS).at
+    assert more.deadline(start, limit, HOURS).at <= calendar.deadline(start, limit, HOURS).at
+    assert (
+        fewer.worked_minutes(start, end, HOURS)
+        <= calendar.worked_minutes(start, end, HOURS)
+        <= more.worked_minutes(start, end, HOURS)
+    )
+
+
+@given(CALENDARS, st.dates(date(2027, 1, 1), date(2027, 12, 31)), INSTANTS, DAYS)
+def test_knowing_more_makes_a_deadline_certain_and_moves_none_that_was(calendar, known_until, start, days):
+    """Any calendar: where only later days become known, what was certain stays."""
+    longer = msgspec.structs.replace(calendar, known_until=known_until)
+    before, after = (one.deadline(start, Limit(days), HOURS) for one in (calendar, longer))
+    assert after.at == before.at
+    assert before.provisional >= after.provisional
 
 
 @given(

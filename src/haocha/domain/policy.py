@@ -5,8 +5,9 @@ A ticket keeps the version it was opened under. A limit starts when the ticket i
 it may depend on the difficulty that the review finds, `general` until then.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, time
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Final, Literal, NamedTuple, get_args
 from uuid import UUID, uuid5
 
 import msgspec
@@ -17,6 +18,8 @@ Stage = Literal[
     "dispatch", "acceptance", "contact", "review", "appeal", "fix", "approval", "verification", "closing", "look_back"
 ]
 """What a deadline is for; `contact` and `closing` run beside the others, `look_back` after the closing."""
+
+STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 
 Difficulty = Literal["simple", "general", "difficult"]
 """难易程度."""
@@ -93,6 +96,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
     look_back: LookBack
     repeat_days: int
     """Within so many days, bad ratings of the same person on the same matter are related."""
+
+
+def in_order(stages: Mapping[Stage, StageRule]) -> dict[Stage, StageRule]:
+    """Return the stages' rules in the order in which a ticket comes through; the log does not keep it."""
+    return {stage: stages[stage] for stage in STAGES if stage in stages}
 
 
 class PolicyPublished(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

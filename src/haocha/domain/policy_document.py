@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, get_args
 import msgspec
 
 from haocha.domain.documents import Fault, Faulty, builtins, faults_of, toml_value
-from haocha.domain.policy import DEFAULT, DEFAULT_NAME, Level, Policy, PolicyPublished, Stage, StageRule
+from haocha.domain.policy import DEFAULT, DEFAULT_NAME, Level, Policy, PolicyPublished, Stage, StageRule, in_order
 from haocha.domain.registry import area_prefix
 from haocha.domain.workdays import Limit
 
@@ -89,7 +89,8 @@ def check(value: dict[str, Any]) -> Document:
 
 def write(document: Document, heading: str = "") -> str:
     """Write a document as TOML that `read` and `check` take back."""
-    members = builtins(document)
+    ordered = msgspec.structs.replace(document.policy, stages=in_order(document.policy.stages))
+    members = builtins(msgspec.structs.replace(document, policy=ordered))
     policy = members.pop("policy")
     stages, ladder = policy.pop("stages"), policy.pop("ladder")
     lines = [f"# {line}" for line in heading.splitlines()]
@@ -121,7 +122,7 @@ def changes(before: Policy, after: Policy) -> list[Change]:
 
 def leaves(policy: Policy) -> Iterator[tuple[str, str]]:
     """Name the members one would speak of, and their values as TOML: a limit is one, and so is a rung of the ladder."""
-    members = builtins(policy)
+    members = builtins(msgspec.structs.replace(policy, stages=in_order(policy.stages)))
     ladder = {rung["level"]: rung["overdue"] for rung in members.pop("ladder")}
     yield from _leaves(members | {"ladder": ladder})
 

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 
+from haocha.domain import policy
 from haocha.domain import ticket_events as events
 from haocha.domain.policy import Stage, Terms
 from haocha.domain.ticket_course import TicketCourse
@@ -16,17 +17,7 @@ from haocha.domain.ticket_events import TicketEvent
 from haocha.domain.ticket_state import TicketState, day_of, status_after
 from haocha.domain.workdays import Deadline, Limit
 
-STAGES: Final[tuple[Stage, ...]] = (
-    "dispatch",
-    "acceptance",
-    "contact",
-    "review",
-    "appeal",
-    "fix",
-    "approval",
-    "verification",
-    "closing",
-)
+STAGES: Final = tuple(stage for stage in policy.STAGES if stage != "look_back")
 """All but the look-back: another policy would have drawn other tickets."""
 
 

@@ -9,7 +9,7 @@ from litestar.response import Redirect
 
 from haocha import policies as presets
 from haocha.domain import policy_document
-from haocha.domain.policy import DEFAULT_NAME
+from haocha.domain.policy import DEFAULT_NAME, in_order
 from haocha.web import pages, people, publishing, rule_words, work
 from haocha.web.context import Context
 from haocha.web.policies import described, find
@@ -55,7 +55,7 @@ async def version_page(request: Request[Any, Any, Any], version: FromPath[str]) 
         "policies_version.html",
         active=ACTIVE,
         published=published,
-        stages=published.policy.stages,
+        stages=in_order(published.policy.stages),
         groups=rule_words.groups(published.policy),
         instead="" if published.name == DEFAULT_NAME else publishing.instead(current, published),
         in_force=described(position, published, current)["inForce"],

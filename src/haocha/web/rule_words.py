@@ -6,12 +6,14 @@ from typing import Final, NamedTuple
 
 from haocha.domain.documents import Fault as Wrong
 from haocha.domain.documents import Faulty
-from haocha.domain.policy import Policy, PolicyPublished, StageRule
+from haocha.domain.policy import Policy, PolicyPublished, StageRule, in_order
 from haocha.domain.workdays import SHANGHAI, Limit
 from haocha.web import words
 from haocha.web.problems import Fault
 
 STARTS: Final = {"opened": "自收到差评起", "entered": "自进入本环节起"}
+SIMPLE: Final = "（简单）"
+DIFFICULT: Final = "（疑难）"
 CONTACTS: Final = {"agent": "单位以外的回访人员", "unit": "单位联系人"}
 SAID: Final = {
     "form": "应为 {}",
@@ -91,7 +93,7 @@ def hours(policy: Policy) -> str:
 
 def facts(policy: Policy) -> Iterator[Fact]:
     """Name every member of a policy with its value."""
-    for stage, rule in policy.stages.items():
+    for stage, rule in in_order(policy.stages).items():
         yield from _stage(words.STAGES[stage], rule)
     extension = policy.extension
     yield Fact("延期", "可延期的环节", "、".join(words.STAGES[stage] for stage in extension.stages) or "无")
@@ -115,9 +117,9 @@ def facts(policy: Policy) -> Iterator[Fact]:
 def _stage(name: str, rule: StageRule) -> Iterator[Fact]:
     yield Fact(LIMITS, f"{name}（一般）", limit(rule.limit))
     if rule.simple is not None:
-        yield Fact(LIMITS, f"{name}（简单）", limit(rule.simple))
+        yield Fact(LIMITS, f"{name}{SIMPLE}", limit(rule.simple))
     if rule.difficult is not None:
-        yield Fact(LIMITS, f"{name}（疑难）", limit(rule.difficult))
+        yield Fact(LIMITS, f"{name}{DIFFICULT}", limit(rule.difficult))
     yield Fact(LIMITS, f"{name}起算", STARTS[rule.start])
 
 
@@ -144,7 +146,11 @@ def differences(before: Policy, after: Policy) -> list[Difference]:
     old = {(fact.group, fact.name): fact.value for fact in facts(before)}
     new = {(fact.group, fact.name): fact.value for fact in facts(after)}
     return [
-        Difference(group, name, old.get((group, name), "—"), new.get((group, name), "—"))
+        Difference(group, name, *(values.get((group, name), _absent(name)) for values in (old, new)))
         for group, name in dict.fromkeys((*old, *new))
         if old.get((group, name)) != new.get((group, name))
     ]
+
+
+def _absent(name: str) -> str:
+    return "同一般" if name.endswith((SIMPLE, DIFFICULT)) else "无"
