@@ -8,7 +8,8 @@ from litestar.params import URLEncodedBody
 from litestar.response import Redirect
 
 from haocha.store import accounts
-from haocha.web import pages, people, sessions
+from haocha.store.accounts import Person
+from haocha.web import pages, people, sessions, work
 from haocha.web.auth import address_of
 from haocha.web.context import Context
 from haocha.web.problems import Problem
@@ -22,7 +23,7 @@ class Form(msgspec.Struct, frozen=True):
     username: str = ""
     password: str = ""
     csrf: str = ""
-    next: str = "/"
+    next: str = ""
 
 
 class Leaving(msgspec.Struct, frozen=True):
@@ -48,21 +49,27 @@ def _form(
         error=error,
         username=username,
         csrf=sessions.csrf_token(context, visitor),
-        next=pages.same_site(following),
+        next=following and pages.same_site(following),
     )
     response.set_cookie(sessions.cookie(context, sessions.VISITOR, visitor))
     return response
+
+
+def _onward(person: Person, following: str) -> str:
+    """Return where to go after the log-in: to a new password, where one wanted, or to the first page of one's role."""
+    if person.must_change:
+        return people.OWN_PAGE
+    return pages.same_site(following) if following else work.entries(person.account.role, "", 0)[0].address
 
 
 @get("/login", include_in_schema=False)
 async def login_page(request: Request[Any, Any, Any]) -> Response[Any]:
     """Show the form; who is logged in already goes on."""
     context: Context = request.app.state.context
-    following = pages.same_site(request.query_params.get("next", "/"))
+    following = request.query_params.get("next", "")
     person = await sessions.person_of(context, request.cookies.get(sessions.SESSION))
     if person is not None:
-        following = people.OWN_PAGE if person.must_change else following
-        return Redirect(following, status_code=303, headers=pages.PERSONAL)
+        return Redirect(_onward(person, following), status_code=303, headers=pages.PERSONAL)
     return _form(context, request, following)
 
 
@@ -83,8 +90,7 @@ async def log_in(request: Request[Any, Any, Any], data: URLEncodedBody[Form]) ->
     if person is None:
         return _form(context, request, data.next, username=username, error=REFUSED, status=401)
     context.people.forget(person.id)
-    following = people.OWN_PAGE if person.must_change else pages.same_site(data.next)
-    response = Redirect(following, status_code=303, headers=pages.PERSONAL)
+    response = Redirect(_onward(person, data.next), status_code=303, headers=pages.PERSONAL)
     response.set_cookie(sessions.cookie(context, sessions.SESSION, sessions.issue(context, person)))
     response.set_cookie(sessions.cookie(context, sessions.VISITOR, "", ends=True))
     return response

@@ -82,7 +82,7 @@ async def pass_account(
     person = await person_of(connection)
     by_token = bool(token_of(connection))
     if person is None:
-        if page and not by_token:
+        if page and not connection.headers.get("authorization"):
             raise Elsewhere(f"/login?next={quote(_asked_for(connection), safe='')}")
         raise _nobody(connection)
     if person.must_change and not by_token and not early:
