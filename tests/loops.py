@@ -3,7 +3,7 @@
 import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import asyncpg
 
@@ -30,6 +30,7 @@ class Life:
         self.number = f"2025-{next(NUMBERS)}"
         self.texts: list[log.Text] = []
         self.events: list[TicketEvent] = []
+        self.told = 0  # how many of them the log holds
         source = members.pop("source", "rating")
         said = members.pop("said", "")
         known = {"satisfaction": 1, "pf": "4", "day": at.astimezone(SHANGHAI).date(), "named": True, "linked": True}
@@ -124,14 +125,14 @@ class Life:
 
 
 async def tell(pool: asyncpg.Pool, *lives: Life) -> int:
-    """Append whole lives and bring the read models up to them; return the last position."""
-    groups = [
-        log.Group(
-            tuple(log.NewEvent(life.id, event.originator_version, *encode(event)) for event in life.events),
-            texts=tuple(life.texts),
-        )
-        for life in lives
-    ]
+    """Append what is new of the lives and bring the read models up to it; return the last position."""
+    groups = []
+    for life in lives:
+        new = life.events[life.told :]
+        appended = tuple(log.NewEvent(life.id, event.originator_version, *encode(event)) for event in new)
+        groups.append(log.Group(appended, texts=tuple(life.texts)))
+        life.told = len(life.events)
+        life.texts.clear()
     for start in range(0, len(groups), 100):
         verdicts = await log.append(pool, groups[start : start + 100])
         assert {verdict.verdict for verdict in verdicts} == {"ok"}
@@ -141,8 +142,3 @@ async def tell(pool: asyncpg.Pool, *lives: Life) -> int:
         while await Projector(pool).step(definition, head):
             pass
     return head
-
-
-def ids(*lives: Life) -> set[UUID]:
-    """Return the ids of lives."""
-    return {life.id for life in lives}
