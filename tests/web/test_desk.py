@@ -230,6 +230,20 @@ async def test_many_are_accepted_and_each_says_what_became_of_it(desk):
     assert 'href="/desk?queue=acceptance"' in done
 
 
+async def test_confirmation_leaves_out_what_cannot_be_done(desk):
+    """Of two chosen tickets one is under review already: it is shown with the reason and not sent."""
+    waiting, under_review = life(2), life(3).accepted()
+    await tell(desk.context.pool, waiting, under_review)
+    await enter(desk)
+    asked = (await chosen(desk, "/desk?queue=open", "accept", waiting, under_review)).text
+    assert "签收 1 件工单" in asked
+    assert "1 件不能签收" in asked
+    assert "不改动：工单当前的环节不能这样做" in asked
+    assert f'form="confirm" name="ticket" value="{waiting.id}:1"' in asked
+    assert f'value="{under_review.id}' not in asked
+    assert "没有可以签收的工单" in (await chosen(desk, "/desk?queue=open", "accept", under_review)).text
+
+
 async def test_dispatching_many_asks_for_the_unit_first(desk):
     """Without a unit nothing is done and the form comes back; with one the tickets are that unit's."""
     lives = [life(2, unit=""), life(3, unit="")]

@@ -42,8 +42,9 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """A ticket that something will happen to, or will not."""
+    """A ticket that something will happen to, or, where it is not `able`, will not; `then` says what or why not."""
 
+    able: bool
     id: UUID
     version: int
     number: str
@@ -108,6 +109,7 @@ async def _asked(request: Request[Any, Any, Any], account: Account, sent: Sent) 
         name=words.COMMANDS[sent.command],
         consequence=CONSEQUENCES[sent.command],
         chosen=shown,
+        able=sum(one.able for one in shown),
         units=[one for one in units if context.registry.valid("org", one.key, context.now())],
         unit=sent.unit,
         note=sent.note,
@@ -121,16 +123,18 @@ async def _shown(context: Context, account: Account, sent: Sent, ticket_id: UUID
         return None
     terms = (await context.rules.current()).of(ticket.policy_version, ticket.calendar_version)
     refused = refusal(ticket, sent.command, account, terms, context.now())
+    able = not refused and ticket.version == seen
     if refused:
-        then = f"不会改动：{ticket_commands.refused(refused).detail}"
-    elif ticket.version != seen:
-        then = "不会改动：您查看之后，这件工单又有了新的进展"
-    else:
+        then = ticket_commands.refused(refused).detail
+    elif able:
         then = {"accept": "签收，进入核实", "dispatch": "等待承办单位签收", "remind": "催办，状态不变"}[sent.command]
+    else:
+        then = "您查看之后，这件工单又有了新的进展。"
     matter, said = ticket.snapshot.matter, ticket.snapshot.window
     what = context.registry.name("matter", matter) or matter or "未注明事项"
     place = reading.window_name(context.registry, said) if said else ""
-    return Shown(ticket_id, seen, ticket.number, f"{what} {place}".strip(), words.STATUSES[ticket.status], then)
+    what, stage = f"{what} {place}".strip(), words.STATUSES[ticket.status]
+    return Shown(able, ticket_id, seen, ticket.number, what, stage, then)
 
 
 async def _ticket(context: Context, account: Account, ticket_id: UUID) -> Ticket | None:
