@@ -15,15 +15,19 @@ import msgspec
 import pytest
 
 from haocha.commands.keys import create
+from haocha.domain import ticket_events
 from haocha.domain.codes import CHANNELS, CURRENT_INDICATORS, INDICATORS, LEVELS
+from haocha.domain.ticket_state import LADDER, STATUSES
 from haocha.domain.workdays import SHANGHAI
 from haocha.engine import worker
 from haocha.settings import Settings
 from haocha.store import keys as store
 from haocha.store.instance import Instance
-from haocha.web import answers, app, context, submit, wire
+from haocha.web import answers, app, context, submit, tickets, wire
 from haocha.web.forms import RatingIn, ServiceIn
 from haocha.web.rating_intake import UNDIGESTED
+from haocha.web.ticket_filters import DUES, QUEUE_NAMES, SORTS
+from haocha.web.words import OUTCOMES
 from tests.conftest import TEMPLATE
 from tests.web.running import faults, now, rating, running
 
@@ -216,6 +220,20 @@ def test_levels_channels_and_indicators_are_the_national_ones():
     assert told == {code: INDICATORS[code] for code in CURRENT_INDICATORS}
     assert ", ".join(f"{code} {name}" for code, name in CHANNELS.items()) in GUIDE
     assert ", ".join(f"{level} {LEVELS[level]}" for level in (5, 4, 3, 2, 1)) in GUIDE
+
+
+def test_table_of_parameters_of_tickets_is_that_of_the_list():
+    """Each filter, and the words that those of few words take."""
+    rows = table("<!-- parameters: tickets -->")
+    assert sorted(tickets.ALLOWED) == sorted(name for cell, _ in rows for name in named(cell))
+    told = {named(cell)[0]: set(named(said)) for cell, said in rows}
+    assert set(QUEUE_NAMES) == told["queue"]
+    assert set(STATUSES) == told["status"]
+    assert set(ticket_events.SOURCES) == told["source"]
+    assert set(OUTCOMES) == told["outcome"]
+    assert set(DUES) == told["due"]
+    assert set(LADDER) == told["escalated"]
+    assert set(SORTS) == told["sort"]
 
 
 def test_flags_are_those_of_the_schema():
