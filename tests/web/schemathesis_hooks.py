@@ -11,7 +11,8 @@ HEAD = 100  # what the test has posted before
 def filter_query(_context: Any, query: dict[str, Any] | None) -> bool:
     """Leave out what only the other parameter or the log makes wrong."""
     given = {name: str(value) for name, value in (query or {}).items()}
-    if given.get("from") and given.get("to") and given["from"] > given["to"]:
-        return False
+    for since, until in (("from", "to"), ("openedFrom", "openedTo")):
+        if given.get(since) and given.get(until) and given[since] > given[until]:
+            return False
     as_of = given.get("asOf", "")
     return not as_of.isdecimal() or int(as_of) <= HEAD

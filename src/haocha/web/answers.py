@@ -3,6 +3,7 @@
 from typing import Any
 
 from haocha.domain.codes import CHANNELS
+from haocha.domain.ticket_state import LADDER, STATUSES
 
 TEXT = {"type": "string"}
 TRUTH = {"type": "boolean"}
@@ -111,14 +112,47 @@ _TICKET = {
     "source": TEXT,
     "sourceId": TEXT,
     "caseId": maybe(UUID),
+    "version": WHOLE,
     "unit": TEXT,
-    "status": TEXT,
+    "handled": some(TEXT),
+    "status": {"enum": list(STATUSES)},
     "openedAt": MOMENT,
-    "dues": {"type": "object"},
+    "enteredAt": MOMENT,
+    "dues": {"type": "object", "additionalProperties": MOMENT},
+    "dueAt": maybe(MOMENT),
     "provisional": some(TEXT),
+    "contacts": WHOLE,
+    "reached": TRUTH,
+    **dict.fromkeys(("verdict", "ground", "difficulty", "disposition", "appeal", "extension"), maybe(TEXT)),
+    "rounds": WHOLE,
+    "spent": TRUTH,
+    "escalated": maybe({"enum": list(LADDER)}),
+    "outcome": maybe(TEXT),
+    "closedAt": maybe(MOMENT),
 }
-TICKETS = page(members(_TICKET | {"outcome": maybe(TEXT), "satisfaction": maybe(LEVEL), "joined": WHOLE}))
-TICKET = members(_TICKET | {"version": WHOLE, "snapshot": {"type": "object"}, "events": some({"type": "object"})})
+TICKETS = page(
+    members(
+        _TICKET
+        | _CODES
+        | dict.fromkeys(("kind", "standard", "responsible", "verified"), maybe(TEXT))
+        | dict.fromkeys(("contactDue", "fixedAt", "approvedAt", "lookBackAt"), maybe(MOMENT))
+        | dict.fromkeys(("satisfaction", "verifiedSatisfaction"), maybe(LEVEL))
+        | dict.fromkeys(("evalDetail", "flags"), some(TEXT))
+        | dict.fromkeys(("reminded", "joined", "related"), WHOLE)
+        | dict.fromkeys(("named", "supplemented", "contested"), TRUTH)
+        | {"projectNo": TEXT, "pf": TEXT, "day": DAY, "mergedInto": maybe(UUID)}
+    )
+)
+_EVENT = members({"position": WHOLE, "version": WHOLE, "event": TEXT, "at": MOMENT, "recordedAt": MOMENT})
+_TEXTS = {"texts": {"type": "object", "additionalProperties": maybe(TEXT)}}
+TICKET = members(
+    _TICKET | {"joined": some(TEXT), "related": some(UUID), "snapshot": {"type": "object"}, "events": some(_EVENT)},
+    {"allowed": some(TEXT)} | _TEXTS,
+)
+TICKET_EVENTS = members(
+    {"position": WHOLE, "version": WHOLE, "items": some(_EVENT), "nextSince": maybe(WHOLE)},
+    _TEXTS,
+)
 STEP = members({"step": TEXT, "at": MOMENT}, {"how": TEXT})
 DONE = members(
     {"kind": {"enum": ["fix", "explain"]}, "at": MOMENT, "text": maybe(TEXT), "basis": maybe(TEXT), "files": WHOLE}
@@ -174,6 +208,7 @@ GETS = {
     "getRating": RATING,
     "listTickets": TICKETS,
     "getTicket": TICKET,
+    "listTicketEvents": TICKET_EVENTS,
     "getReceipt": FOUND,
     "getLog": LOG,
     "getReadiness": READINESS,
