@@ -34,6 +34,7 @@ HERE: Final = "/desk/ledger"
 ROWS: Final = 50
 BATCH: Final = 500
 QUEUES: Final = {"all": "全部", "open": "未办结", "overdue": "逾期未办结", "closed": "已办结"}
+FURTHER: Final = ("hall", "level", "ground", "status", "escalated", "openedFrom", "openedTo", "area")
 COLUMNS: Final = (
     Column("工单编号", 16), Column("来源", 10), Column("评价等级", 10), Column("评价指标", 24), Column("事项", 24),
     Column("地点", 24), Column("被评人员", 10), Column("问题描述", 40), Column("原因", 10), Column("责任单位", 20),
@@ -110,7 +111,8 @@ async def ledger_page(request: Request[Any, Any, Any]) -> Response[str]:
         queues=QUEUES,
         units=seen_units(context, scope),
         halls=choices(context.registry, "hall"),
-        levels=codes.LEVELS,
+        levels={level: codes.LEVELS[level] for level in sorted(codes.BAD_LEVELS)},
+        further=any(filters.members().get(name) for name in FURTHER),
         problems=shown,
         size=size["n"],
         first=mark is None,
