@@ -94,8 +94,8 @@ LEAVES: Final[dict[type[inspect.Type], tuple[Callable[[Any], bool], str]]] = {
     inspect.IntType: (lambda value: type(value) is int, "0, 1, 2 …"),
     inspect.BoolType: (lambda value: type(value) is bool, "true | false"),
     inspect.StrType: (lambda value: type(value) is str, '"…"'),
-    inspect.TimeType: (lambda value: type(value) is time or _reads(value, time), "09:00:00"),
-    inspect.DateType: (lambda value: type(value) is date or _reads(value, date), "2026-10-01"),
+    inspect.TimeType: (lambda value: type(value) is time or _reads(value, time), "hh:mm:ss"),
+    inspect.DateType: (lambda value: type(value) is date or _reads(value, date), "yyyy-mm-dd"),
     inspect.VarTupleType: (lambda _: False, "[ … ]"),
     inspect.DictType: (lambda _: False, "{ … }"),
 }
