@@ -5,7 +5,7 @@
 -- dues          the deadlines by stage; one whose stage has ended stays as it was. provisional: by stage, whether the
 --               deadline rests on days that the calendar does not know yet. due_at, due_provisional: that of the status it has
 -- contact_due   until when the citizen is to be contacted; contacts: how often it was tried, reached: with success
--- satisfaction … flags   of what opened it, as it came in; satisfaction 0 where nobody gave a level
+-- satisfaction … text_id   of what opened it, as it came in; satisfaction 0 where nobody gave a level
 -- joined        追评, contests and the first rating of the same case that came while it was open; supplemented, contested:
 --               whether one of these, or what opened it, is a 追评, a contest
 -- handled       every unit that ever had it; fixers: every account that submitted a fix or an explanation
@@ -148,7 +148,8 @@ SELECT e.originator_id, e.position, e.position, e.originator_version, x.number, 
        coalesce(s.satisfaction, 0), coalesce(s.pf, ''), coalesce(s."window", ''), coalesce(s.staff, ''),
        coalesce(s.matter, ''), coalesce(s.dept, ''), coalesce(s.hall, ''), coalesce(s.area, ''),
        coalesce(s."projectNo", ''), s.day, coalesce(s."evalDetail", '{}'), coalesce(s.flags, '{}'), coalesce(s.named, false),
-       (s.texts -> 'writingEvaluation' ->> 'id')::uuid, x.at, x."policyVersion", x."calendarVersion", coalesce(x.dues, '{}'),
+       (coalesce(s.texts -> 'writingEvaluation', s.texts -> 'text', s.texts -> 'problem') ->> 'id')::uuid, x.at,
+       x."policyVersion", x."calendarVersion", coalesce(x.dues, '{}'),
        coalesce((SELECT jsonb_object_agg(due, coalesce(x.provisional ? due, false)) FROM jsonb_object_keys(x.dues) AS due), '{}'),
        (x.dues ->> first.stage)::timestamptz, coalesce(x.provisional ? first.stage, false),
        (x.dues ->> 'contact')::timestamptz, array_remove(ARRAY[coalesce(x.unit, '')], ''),

@@ -108,6 +108,7 @@ def life(chance, number, rulebook):
             hall="H01",
             area=AREAS[dept],
             named=number % 3 > 0,
+            texts={"writingEvaluation": TEXT} if number % 2 else {},
         ),
         unit=chance.choice([dept, dept, ""]),
         terms=rulebook.at(10**9, AREAS[dept], dept),
@@ -148,7 +149,9 @@ async def told(cluster, keys, tmp_path_factory):
         rulebook = await site.context.rules.current()
         chance = random.Random(11)
         tickets = [life(chance, number, rulebook) for number in range(160)]
+        written = (log.Text(TEXT.id, UUID(int=2), "等了两个小时,请回电 13800000000"),)
         groups = [log.Group(aggregates.new_events(ticket)) for ticket in tickets]
+        groups[0] = groups[0]._replace(texts=written)
         assert {verdict.verdict for verdict in await log.append(site.pool, groups)} == {"ok"}
         await world.fold()
         yield site, tickets
@@ -333,6 +336,7 @@ async def test_row_has_names_and_what_is_left_of_the_time(told):
         ticket = by_id[row.id]
         assert (row.number, row.version, row.status) == (ticket.number, ticket.version, ticket.status)
         assert row.staff == "甲"
+        assert row.excerpt == ("等了两个小时,请回电 ＊＊＊" if ticket.snapshot.texts else "")
         assert row.place in {"市民中心 A01 一号窗口", "市民中心 A02 二号窗口"}
         assert row.unit == {"TAX": "税务局", "HR": "人社局"}.get(ticket.unit, ticket.unit)
         if row.due is not None and row.minutes_left is not None:

@@ -16,7 +16,7 @@ from haocha.domain.account import Account, AccountRole
 from haocha.domain.policy import Rulebook
 from haocha.domain.ticket_state import LADDER
 from haocha.domain.workdays import ONE_DAY, SHANGHAI, Calendar
-from haocha.store import readmodels
+from haocha.store import readmodels, vault
 from haocha.web import parameters, ticket_search
 from haocha.web.context import Context
 from haocha.web.lights import INSTANT, SOON
@@ -139,7 +139,8 @@ async def page(
     """Return one page of a queue as an account sees it; raises the `503` of an absent read model."""
     found = await find(context, account, filters, cursor=cursor, limit=limit)
     rulebook, contact = await context.rules.current(), filters.queue == "contact"
-    rows = rows_of(context.registry, rulebook, found.records, context.now(), contact=contact)
+    written = await vault.bodies(context.pool, [row["text_id"] for row in found.records if row["text_id"]])
+    rows = rows_of(context.registry, rulebook, found.records, context.now(), written, contact=contact)
     return Page(rows, found.next_cursor, found.position)
 
 
@@ -200,17 +201,17 @@ def _mark(row: Any, order: str) -> Mark:
     return Mark(order, row["position"], row[times[order]] if order in times else None, row["satisfaction"] or 6)
 
 
-def _contacts(rulebook: Rulebook, account: Account) -> bytes:
-    """Return how many contacts are asked for, by the policies under which this person contacts."""
-    mode = "unit" if account.role == "handler" else "agent"
-    policies = (published for _, published in rulebook.policies if published.policy.contact == mode)
+def _contacts(rulebook: Rulebook, account: Account | None) -> bytes:
+    """Return how many contacts are asked for, by the policies under which this person contacts; all without one."""
+    modes = {"agent", "unit"} if account is None else {"unit" if account.role == "handler" else "agent"}
+    policies = (published for _, published in rulebook.policies if published.policy.contact in modes)
     return msgspec.json.encode({one.version: one.policy.contact_attempts for one in policies})
 
 
 def _seen(context: Context, rulebook: Rulebook, account: Account | None, queue: Queue) -> Sequence[object]:
     """Return $8 to $14 of `page`: what of a queue an account sees."""
     if account is None:
-        return None, None, None, None, None, None, b"{}"
+        return *(None,) * 6, _contacts(rulebook, None)
     scope: Scope = scope_of(context, account)
     is_handler = account.role == "handler"
     return (

@@ -1,6 +1,6 @@
 """A ticket as a line of a list: the read model's row with names in the place of keys and what is left of its time."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, Final
@@ -13,14 +13,14 @@ from haocha.domain.policy import Rulebook, Terms
 from haocha.domain.registry import Registry
 from haocha.web import words
 from haocha.web.lights import Light, light
-from haocha.web.reading import window_name
+from haocha.web.reading import masked, window_name
 
 NEAR: Final = timedelta(days=31)
 """So far from a deadline its distance is told in working minutes too."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """What lists show of a ticket; keys beside names, for addresses. Nothing of it is personal."""
+    """What lists show of a ticket; keys beside names, for addresses."""
 
     id: UUID
     number: str
@@ -80,24 +80,33 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     outcome_name: str
     closed: datetime | None
     look_back: datetime | None
-    text_id: UUID | None
+    excerpt: str
+    """The beginning of what was written, numbers covered; '' where nothing was, or where it was erased."""
 
 
 def rows_of(
-    registry: Registry, rulebook: Rulebook, found: Iterable[Any], now: datetime, *, contact: bool = False
+    registry: Registry,
+    rulebook: Rulebook,
+    found: Iterable[Any],
+    now: datetime,
+    written: Mapping[UUID, str],
+    *,
+    contact: bool = False,
 ) -> list[Row]:
-    """Return the lines of rows of the read model, each under the rules that its ticket keeps.
+    """Return the lines of rows of the read model, each under the rules that its ticket keeps; `written` has the texts.
 
     Their deadline is that of the status, or that of the `contact` where they are listed to be contacted.
     """
     terms_of = cache(rulebook.of)
     return [
-        row_of(registry, terms_of(row["policy_version"], row["calendar_version"]), row, now, contact=contact)
+        row_of(registry, terms_of(row["policy_version"], row["calendar_version"]), row, now, written, contact=contact)
         for row in found
     ]
 
 
-def row_of(registry: Registry, terms: Terms, row: Any, now: datetime, *, contact: bool = False) -> Row:
+def row_of(
+    registry: Registry, terms: Terms, row: Any, now: datetime, written: Mapping[UUID, str], *, contact: bool = False
+) -> Row:
     """Return one line."""
     due, opened = row["contact_due" if contact else "due_at"], row["opened_at"]
     hall_key, staff_key, dept_key = row["hall"] or row["window"].rpartition("/")[0], row["staff"], row["dept"]
@@ -159,7 +168,7 @@ def row_of(registry: Registry, terms: Terms, row: Any, now: datetime, *, contact
         outcome_name=words.OUTCOMES.get(row["outcome"], ""),
         closed=row["closed_at"],
         look_back=row["look_back_at"],
-        text_id=row["text_id"],
+        excerpt=masked(written.get(row["text_id"], "")),
     )
 
 
