@@ -87,7 +87,8 @@ def named(table: Table, columns: Sequence[Column]) -> tuple[list[Line], list[Fau
         Fault(1, column.name, "missing_column") for column in columns if column.needed and column.name not in found
     ]
     lines = [
-        Line(line.number, {names.get(name, name): cell for name, cell in line.cells.items()}) for line in table.lines
+        Line(line.number, {names.get(name, name): cell.replace("\r\n", "\n") for name, cell in line.cells.items()})
+        for line in table.lines
     ]
     return lines, faults
 
