@@ -26,6 +26,8 @@ MAY_OPEN: Final[dict[str, tuple[AccountRole, ...]]] = {
     "/desk/inbox": ROLES,
     "/": ROLES,
     "/admin/accounts": ("admin",),
+    "/admin/policies": ("admin",),
+    "/admin/calendar": ("admin",),
     "/account": ROLES,
 }
 NAMES: Final = {
