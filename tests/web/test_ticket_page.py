@@ -133,7 +133,7 @@ async def test_form_is_taken(ticket):
     """On to the ticket with a notice; the event says who."""
     async with ticket.browser("handler") as browser:
         answer = await fill(browser, ticket, "accept")
-        assert (answer.status_code, answer.headers["location"]) == (303, f"{ticket.page}?done=accept")
+        assert (answer.status_code, answer.headers["location"]) == (303, f"{ticket.page}?done=accept#main")
         page = (await browser.get(answer.headers["location"])).text
     assert "已完成“签收”" in page
     assert 'data-done="accept"' in page

@@ -1,6 +1,7 @@
 """Evidence files (凭证) over HTTP: brought before the command that refers to them, shown to who sees the ticket."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -62,17 +63,23 @@ async def post_evidence(request: Request[Any, Any, Any]) -> Response[bytes]:
     return Response(msgspec.json.encode(kept), status_code=200 if known else 201, media_type="application/json")
 
 
-async def _body(request: Request[Any, Any, Any]) -> bytes:
-    """Return the file that came; one beyond the limit is refused as such, whichever way it came."""
+@contextlib.contextmanager
+def too_large() -> Iterator[None]:
+    """Refuse a body beyond the route's limit as a file that is too large, whichever way it came."""
     try:
-        if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-            return await request.body()
-        files = [value for _, value in (await request.form()).multi_items() if isinstance(value, UploadFile)]
+        yield
     except HTTPException as error:
         if error.status_code != 413:  # noqa: PLR2004
             raise
         status, detail = REFUSALS[EvidenceTooLarge]
         raise Problem(status, EvidenceTooLarge.code, detail) from None
+
+
+async def _body(request: Request[Any, Any, Any]) -> bytes:
+    with too_large():
+        if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+            return await request.body()
+        files = [value for _, value in (await request.form()).multi_items() if isinstance(value, UploadFile)]
     if len(files) != 1:
         raise Problem(422, "one_file", "表单里应当正好有一个文件。")
     return await files[0].read()

@@ -23,6 +23,8 @@ NEWEST: Final = 8
 INDICATORS: Final = 8
 TEXT_LENGTH: Final = 80
 NUMBERS: Final = re.compile(r"[0-9０-９Xx][0-9０-９Xx\-\s]{4,}[0-9０-９Xx]")
+DATES_AND_NUMBERS: Final = re.compile(rf"(20[0-9]{{2}}-[0-9]{{1,2}}-[0-9]{{1,2}}(?![0-9-]))|{NUMBERS.pattern}")
+MASK: Final = "＊＊＊"
 KINDS: Final = {1: "", 2: "追评", 3: "有争议"}
 STATUSES: Final = {
     "awaiting_dispatch": "待分派",
@@ -209,8 +211,12 @@ def window_name(registry: Registry, key: str) -> str:
 
 def masked(text: str) -> str:
     """Shorten a text and cover what looks like a telephone or identity number: people write those too."""
-    short = text if len(text) <= TEXT_LENGTH else f"{text[:TEXT_LENGTH]}…"
-    return NUMBERS.sub("＊＊＊", short)
+    return covered(text if len(text) <= TEXT_LENGTH else f"{text[:TEXT_LENGTH]}…")
+
+
+def covered(text: str) -> str:
+    """Cover what looks like a telephone or identity number; a date is none."""
+    return DATES_AND_NUMBERS.sub(lambda found: found[1] or MASK, text)
 
 
 def _bad(registry: Registry, row: asyncpg.Record, *, full: bool) -> Bad:

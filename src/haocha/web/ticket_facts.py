@@ -18,8 +18,9 @@ from haocha.domain.policy import Stage, Terms
 from haocha.domain.rating import Rating
 from haocha.domain.service import ServiceRecorded
 from haocha.domain.ticket import Ticket
-from haocha.domain.ticket_events import Joined, Opened, Snapshot, Source
+from haocha.domain.ticket_events import Evidence, Joined, Opened, Snapshot, Source
 from haocha.domain.workdays import ONE_DAY, SHANGHAI
+from haocha.inspections import tree
 from haocha.store import aggregates, log, sql, vault
 from haocha.store.log import Recorded
 from haocha.web import reading, timeline, words
@@ -78,7 +79,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     writings: tuple[Writing, ...]
     flags: tuple[str, ...]
     named: bool
-    standard: str
+    evidence: tuple[tuple[Evidence, str], ...]
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,11 +130,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Standing(NamedTuple):
-    """What became of a rating: excluded or not, what was found about it, and the matter as its client called it."""
+    """What the source itself says: of a rating what became of it, of a finding which indicator it fails, by name."""
 
     excluded: bool = False
     findings: tuple[str, ...] = ()
     matter: str = ""
+    """As the client called it."""
+    standard: str = ""
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -172,7 +175,7 @@ async def version(context: Context, ticket_id: UUID) -> int:
 async def written(context: Context, stream: Sequence[Recorded]) -> dict[UUID, str]:
     """Return the texts of a stream that are still there, numbers that look like somebody's covered."""
     found = await vault.bodies(context.pool, list(timeline.references(stream)))
-    return {number: reading.NUMBERS.sub("＊＊＊", body) for number, body in found.items()}
+    return {number: reading.covered(body) for number, body in found.items()}
 
 
 async def course(context: Context, known: Told, texts: Mapping[UUID, str]) -> list[Entry]:
@@ -208,7 +211,7 @@ def _said(source: Source, snapshot: Snapshot, texts: Mapping[UUID, str]) -> Said
         ),
         flags=tuple(FLAGS.get(flag, flag) for flag in snapshot.flags),
         named=snapshot.named,
-        standard=snapshot.standard,
+        evidence=timeline.captioned(snapshot.evidence, texts),
     )
 
 
@@ -244,7 +247,11 @@ def running(ticket: Ticket, rules: Terms, now: datetime) -> list[Running]:
 
 
 async def standing(context: Context, ticket: Ticket) -> Standing:
-    """Read what became of the rating that opened the ticket."""
+    """Read the source of the ticket."""
+    if ticket.snapshot.standard:
+        indicators = await tree.load(context.pool, context.install)
+        path = indicators.path(ticket.snapshot.standard)
+        return Standing(standard=" › ".join(path) or ticket.snapshot.standard)
     if ticket.source not in {"rating", "supplement", "contested"}:
         return Standing()
     rating = await aggregates.get(context.pool, Rating, UUID(ticket.source_id))

@@ -92,6 +92,7 @@ async def print_page(request: Request[Any, Any, Any], ticket_id: FromPath[UUID])
         ticket=known.ticket,
         said=ticket_facts.said(known.stream, texts),
         place=ticket_facts.place(context, known.ticket, standing.matter),
+        standing=standing,
         service=await ticket_facts.service(context, known.ticket),
         entries=await ticket_facts.course(context, known, texts),
         unit=context.registry.name("org", known.ticket.unit) or known.ticket.unit,
@@ -129,7 +130,8 @@ async def act(request: Request[Any, Any, Any], ticket_id: FromPath[UUID], comman
     """Take a form: on to the ticket where it was taken, the same page with the reason where it was not."""
     context: Context = request.app.state.context
     account: Account = request.state.account
-    data = await request.form()
+    with evidence.too_large():
+        data = await request.form()
     check_form(request, str(data.get("csrf", "")))
     if command not in ticket_forms.FIELDS:
         raise not_found("这个操作")
@@ -146,7 +148,7 @@ async def act(request: Request[Any, Any, Any], ticket_id: FromPath[UUID], comman
             known, status = await visible(context, account, ticket_id), problem.status
             typed = _refused(typed, problem, seen)
         else:
-            return Redirect(f"/tickets/{ticket_id}?done={command}", status_code=303, headers=pages.PERSONAL)
+            return Redirect(f"/tickets/{ticket_id}?done={command}#main", status_code=303, headers=pages.PERSONAL)
     return await _page(request, known, asked=command, typed=typed, status=status)
 
 

@@ -117,6 +117,11 @@ def evidence(event: TicketEvent) -> tuple[Evidence, ...]:
     return pieces
 
 
+def captioned(pieces: Sequence[Evidence], texts: Mapping[UUID, str]) -> tuple[tuple[Evidence, str], ...]:
+    """Return files with their captions."""
+    return tuple((piece, texts.get(piece.caption.id, "") if piece.caption else "") for piece in pieces)
+
+
 def actors(stream: Sequence[Recorded]) -> set[str]:
     """Return the accounts whose names a timeline needs."""
     acted = {recorded.event.by.account for recorded in stream if recorded.event.by is not None}
@@ -144,7 +149,7 @@ def _entry(recorded: Recorded, ended: Stage | None, texts: Mapping[UUID, str], n
         role=role,
         tone=_tone(event),
         writings=tuple(_writings(event, texts)),
-        evidence=tuple((piece, texts.get(piece.caption.id, "") if piece.caption else "") for piece in evidence(event)),
+        evidence=captioned(evidence(event), texts),
         took=f"{words.STAGES[ended]}用时 {duration(event.worked)}（工作时间）" if ended and event.worked else "",
         dues=tuple(
             Due(words.STAGES[stage], at, stage in event.provisional) for stage, at in sorted(event.dues.items())

@@ -139,6 +139,14 @@ function evidenceField(field) {
   });
 }
 
+// ---- Sending: once, however often the button is pressed ------------------------------------------------------------------
+
+function sendOnce(form) {
+  const button = form.querySelector(".actions button");
+  form.addEventListener("submit", () => setTimeout(() => { button.disabled = true; }));
+  window.addEventListener("pageshow", () => { button.disabled = false; });
+}
+
 // ---- News: what others did to this ticket while the page is open -------------------------------------------------------
 
 function follow(bar) {
@@ -147,6 +155,10 @@ function follow(bar) {
   async function look() {
     if (document.hidden) return;
     const answer = await fetch(`/tickets/${page.dataset.ticket}/news?since=${seen}`, { headers: { Accept: "application/json" } });
+    if (answer.status === 401) {
+      bar.textContent = "登录已过期。请在另一个窗口登录后再提交，已填写的内容不会丢失。";
+      bar.hidden = false;
+    }
     if (answer.status !== 200) return;
     const news = await answer.json();
     seen = news.version;
@@ -165,7 +177,10 @@ if (page) {
   const mine = `${account}${page.dataset.ticket}:`;
   forget((key) => !key.startsWith(account) || Date.now() - JSON.parse(localStorage.getItem(key)).at > WEEK);
   if (page.dataset.done) localStorage.removeItem(`${mine}${page.dataset.done}`);
-  for (const form of document.querySelectorAll("form[data-command]")) keepDrafts(form, mine);
+  for (const form of document.querySelectorAll("form[data-command]")) {
+    keepDrafts(form, mine);
+    sendOnce(form);
+  }
   for (const field of document.querySelectorAll("[data-evidence]")) evidenceField(field);
   follow(document.querySelector("[data-news]"));
 }
