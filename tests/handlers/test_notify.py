@@ -6,8 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
-import pytest
-
 import haocha.handlers
 from haocha.engine.reactor import Reactor, take
 from haocha.handlers import handlers
@@ -45,6 +43,8 @@ async def test_whole_life_tells_each_in_turn(world):
     assert await heard(case, SUPERVISOR, "approve") == [("verification", "agent")]
     spent = await heard(case, AGENT, "verify", result="unsatisfied")
     assert spent == [("rounds_spent", "supervisor"), ("rounds_spent", "leader")]
+    rows = await world.pool.fetch("SELECT DISTINCT jsonb_object_keys(members) AS name FROM engine.notices")
+    assert {row["name"] for row in rows} == {"number", "stage", "due", "why", "round"}
 
 
 async def test_unit_and_area_of_a_notice_are_the_tickets(world):
@@ -110,11 +110,27 @@ async def test_citizen_is_asked_and_told_by_his_subject_alone(world):
     assert re.sub(r"\d+", "0", rows[1]["members"]) == '{"number": "0-0", "attempt": 0}'
 
 
+async def test_citizen_who_wants_to_be_anonymous_is_left_alone(world):
+    """Though the vault may know a phone; one who joined under his name is asked instead."""
+    anonymous, named = uuid4(), uuid4()
+    case = await opened(world, subject=anonymous)
+    other = await opened(world, "other", subject=anonymous)
+    await world.supplement("other", subject=named, named=True)
+    for one in (case, other):
+        await one.do(HANDLER, "accept")
+        await one.do(HANDLER, "review", **REVIEW)
+        await one.do(HANDLER, "fix", **FIX)
+    assert await heard(case, SUPERVISOR, "approve") == [("verification", "agent")]
+    assert await heard(other, SUPERVISOR, "approve") == [("verification", "agent"), ("citizen_verification", "")]
+    rows = await world.pool.fetch("SELECT subject FROM engine.notices WHERE kind LIKE 'citizen%'")
+    assert [row["subject"] for row in rows] == [named]
+
+
 async def test_both_citizens_hear_of_a_merger(world):
     """Each by his own ticket's number."""
     first, second = uuid4(), uuid4()
-    one = await opened(world, "one", subject=first)
-    other = await opened(world, "other", subject=second)
+    one = await opened(world, "one", subject=first, named=True)
+    other = await opened(world, "other", subject=second, named=True)
     await relate(world, one.id, other)
     told = await heard(one, SUPERVISOR, "merge", into=await other.ticket())
     assert told == [("merged", "handler"), ("citizen_merged", "")]
@@ -200,11 +216,3 @@ def test_every_sentence_is_said_by_somebody():
         (folder / path).read_text() for path in ("handlers/notify.py", "handlers/deadlines.py", "engine/courier.py")
     )
     assert {kind for kind in SENTENCES if f'"{kind}"' not in sources} == set()
-
-
-@pytest.mark.parametrize("file", ["notify", "deadlines"])
-def test_notices_hold_no_text(file):
-    """No handler that tells reads a text or an identity."""
-    source = (Path(haocha.handlers.__file__).parent / f"{file}.py").read_text()
-    assert "vault" not in source
-    assert "texts" not in source

@@ -32,6 +32,13 @@ def say(kind: str, role: AccountRole, **members: Any) -> Say:
     return Say(kind, role, members)
 
 
+class Known(NamedTuple):
+    """A ticket as it is by now, and where the vault has the citizen whom it is about; None where nobody gave a name."""
+
+    ticket: Ticket
+    subject: UUID | None
+
+
 class Notify(EventHandler):
     """Turns events into notices."""
 
@@ -60,16 +67,16 @@ class Notify(EventHandler):
 
     async def load(
         self, connection: asyncpg.Connection, batch: Sequence[Recorded], _cursor: str | None
-    ) -> dict[UUID, Ticket]:
+    ) -> dict[UUID, Known]:
         """Read the tickets as they are by now, and those that they were merged into."""
         wanted = {recorded.originator_id for recorded in batch}
         wanted |= {recorded.event.into for recorded in batch if isinstance(recorded.event, events.Merged)}
         told = await log.read_streams(connection, list(wanted))
-        return {stream: aggregates.replay(one, Ticket) for stream, one in told.items()}
+        return {stream: Known(aggregates.replay(one, Ticket), _citizen(one)) for stream, one in told.items()}
 
-    def react(self, event: Recorded, state: dict[UUID, Ticket]) -> Effects:
+    def react(self, event: Recorded, state: dict[UUID, Known]) -> Effects:
         """Tell the roles, and the citizens whom it concerns."""
-        ticket = state[event.originator_id]
+        ticket, _ = state[event.originator_id]
         told = [
             Notice(
                 uuid5(ticket.id, f"{event.originator_version}|{one.kind}|{one.role}"),
@@ -82,7 +89,7 @@ class Notify(EventHandler):
             )
             for one in said(event.event, ticket)
         ]
-        return Effects(notices=[*told, *_to_citizens(event, ticket, state)])
+        return Effects(notices=[*told, *_to_citizens(event, state)])
 
 
 def said(event: events.TicketEvent, ticket: Ticket) -> list[Say]:  # noqa: C901, PLR0911, PLR0912 (one answer per kind of event)
@@ -108,7 +115,7 @@ def said(event: events.TicketEvent, ticket: Ticket) -> list[Say]:  # noqa: C901,
             return [say("explanation_submitted", "supervisor")]
         case events.FixSubmitted() if ticket.status == "approving":
             return [say("fix_submitted", "supervisor")]
-        case events.VerificationSent() if ticket.status == "verifying" and ticket.link == event.attempt:
+        case events.VerificationSent() if _is_awaited(event, ticket):
             return [_verification(event, ticket)]
         case events.Reminded(fired_at=None) if ticket.stage == event.stage:
             return [say("urged", concerned(event.stage, ticket), stage=event.stage)]
@@ -139,28 +146,38 @@ def _verification(event: events.VerificationSent, ticket: Ticket) -> Say:
     return say("verification", "agent") if attempt == 1 else say("call", "agent", attempt=attempt)
 
 
-def _to_citizens(event: Recorded, ticket: Ticket, state: dict[UUID, Ticket]) -> Iterator[Notice]:
-    """Ask for a verdict, or tell both of a merger; who gave no identity is told nothing."""
+def _to_citizens(event: Recorded, state: dict[UUID, Known]) -> Iterator[Notice]:
+    """Ask for a verdict, or tell both of a merger; who gave no name, or wants it kept, is told nothing."""
+    known = state[event.originator_id]
     match event.event:
-        case events.VerificationSent(channel="link") as sent if (
-            ticket.status == "verifying" and ticket.link == sent.attempt
-        ):
-            yield from _to_citizen(event, "citizen_verification", ticket, {"attempt": sent.attempt})
+        case events.VerificationSent(channel="link") as sent if _is_awaited(sent, known.ticket):
+            yield from _to_citizen(event, "citizen_verification", known, {"attempt": sent.attempt})
         case events.Merged() as merged:
             into = state[merged.into]
-            yield from _to_citizen(event, "citizen_merged", ticket, {"into": into.number})
-            yield from _to_citizen(event, "citizen_merged", into, {"into": ticket.number})
+            yield from _to_citizen(event, "citizen_merged", known, {"into": into.ticket.number})
+            yield from _to_citizen(event, "citizen_merged", into, {"into": known.ticket.number})
         case _:
             pass
 
 
-def _to_citizen(event: Recorded, kind: str, ticket: Ticket, members: dict[str, Any]) -> Iterator[Notice]:
-    if ticket.snapshot.subject is not None:
+def _is_awaited(sent: events.VerificationSent, ticket: Ticket) -> bool:
+    return ticket.status == "verifying" and ticket.link == sent.attempt
+
+
+def _to_citizen(event: Recorded, kind: str, known: Known, members: dict[str, Any]) -> Iterator[Notice]:
+    ticket, subject = known
+    if subject is not None:
         yield Notice(
             uuid5(event.originator_id, f"{event.originator_version}|{kind}|{ticket.number}"),
             kind,
             ticket.id,
             {"number": ticket.number} | members,
             area=ticket.snapshot.area,
-            subject=ticket.snapshot.subject,
+            subject=subject,
         )
+
+
+def _citizen(stream: Sequence[Recorded]) -> UUID | None:
+    """Return who gave his name first, by the rating that opened the ticket or one that joined it."""
+    snapshots = (one.event.snapshot for one in stream if isinstance(one.event, events.Opened | events.Joined))
+    return next((snapshot.subject for snapshot in snapshots if snapshot.named and snapshot.subject), None)
