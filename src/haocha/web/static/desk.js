@@ -7,6 +7,9 @@ const rows = [...document.querySelectorAll("tr[data-ticket]")];
 const search = document.querySelector("[data-search]");
 const keys = document.querySelector("[data-keys]");
 
+// On a small screen the rail of queues is wider than the page: the chosen one comes into sight.
+document.querySelector(".queues [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // ---- What is chosen ----------------------------------------------------------------------------------------------
 
 const bar = document.querySelector("[data-bar]");
