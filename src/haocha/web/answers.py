@@ -203,6 +203,36 @@ READINESS = members(
 ENTRIES = page(members({"key": TEXT, "validFrom": MOMENT}, {"name": TEXT}))
 ENTRY = members({"position": WHOLE, "kind": TEXT, "key": TEXT, "history": some({"type": "object"})})
 
+_VERSION = {
+    "version": TEXT,
+    "name": TEXT,
+    "area": TEXT,
+    "dept": TEXT,
+    "withdrawn": TRUTH,
+    "inForce": TRUTH,
+    "at": MOMENT,
+    "by": TEXT,
+    "position": WHOLE,
+}
+POLICY = members(_VERSION | {"policy": {"type": "object"}})
+POLICIES = members(
+    {
+        "position": WHOLE,
+        "items": some(members(_VERSION)),
+        "presets": some(members({"name": TEXT, "title": TEXT})),
+    }
+)
+CALENDAR = members(
+    {
+        "position": WHOLE,
+        "version": TEXT,
+        "knownUntil": DAY,
+        "holidays": some(DAY),
+        "makeUpDays": some(DAY),
+        "at": MOMENT,
+    },
+    {"by": TEXT},
+)
 GETS = {
     "listRatings": RATINGS,
     "getRating": RATING,
@@ -215,5 +245,8 @@ GETS = {
     "listRegistry": ENTRIES,
     "getRegistryEntry": ENTRY,
     "getScores": SCORES,
+    "listPolicies": POLICIES,
+    "getPolicy": POLICY,
+    "getCalendar": CALENDAR,
 }
 """By operation."""
