@@ -110,7 +110,7 @@ def _item(context: Context, one: Recorded, ticket: Ticket | None, standards: Tre
     if isinstance(fact, ComplaintReceived):
         return Item(
             kind=words.KINDS[fact.kind],
-            number=fact.source_id,
+            number=fact.source_id if fact.key_kind != "account" else "",
             day=fact.day,
             text=_text(texts, fact.texts["text"].id),
             who=fact.client,
