@@ -11,6 +11,8 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
+from haocha.engine.finding import Finding
+from haocha.engine.independence import unjudged
 from haocha.engine.recount import recount
 from haocha.engine.tables import Busy, Progress, quiet
 from haocha.store import sql
@@ -28,17 +30,6 @@ RESTORE = (
 )
 
 Step = Callable[[str], AbstractContextManager[Progress]]
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Something that is not as it should be: a stable code, what, where in the log, and what to do next."""
-
-    code: str
-    message: str
-    todo: str
-    after: int | None = None
-    upto: int | None = None
-    rows: tuple[tuple[str, str], ...] = ()
 
 
 class Seal(msgspec.Struct, frozen=True):
@@ -71,6 +62,7 @@ async def check(pool: asyncpg.Pool, seals: Sequence[Seal] = (), step: Step = _si
     found += [finding async for finding in checkpoints(pool)]
     with step("tickets") as progress:
         found += [finding async for finding in tickets(pool, progress)]
+        found += [finding async for finding in unjudged(pool)]
     for name in definitions():
         with step(f"recount {name}") as progress:
             found += [finding async for finding in projection(pool, name, progress)]
