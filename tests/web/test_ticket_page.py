@@ -1,14 +1,16 @@
 """The page of a ticket in a browser without scripts: what it tells whom, and what becomes of its forms."""
 
 import re
+from datetime import UTC, datetime
 from uuid import UUID
 
 import httpx
 import pytest
 
 from haocha.domain.ticket_events import FixSubmitted
-from haocha.store import log, vault
+from haocha.store import evidence, log, vault
 from haocha.web import orders, ticket_forms, words
+from tests.loops import Life, tell
 from tests.web.handling import PNG, Loop
 from tests.web.running import service
 
@@ -244,6 +246,29 @@ async def test_what_can_no_longer_be_done_leaves_its_text_to_copy(ticket):
     assert 'data-command="fix"' not in lost.text
     assert re.search(rf"readonly[^>]*>{FIX['measures']}</textarea>", lost.text)
     assert (await ticket.ticket()).rounds == 0
+
+
+@pytest.mark.parametrize(("chosen", "unit"), [("HR", "HR"), (ticket_forms.TRIAGE, "")])
+async def test_transfer_is_never_by_omission(ticket, chosen, unit):
+    """To a unit, or back to the triage queue: one of them is chosen."""
+    async with ticket.browser("handler") as browser:
+        refused = await fill(browser, ticket, "transfer", reason="不归我们管")
+        assert "请选择改派到。" in refused.text
+        assert (await fill(browser, ticket, "transfer", unit=chosen, reason="不归我们管")).status_code == 303
+        assert (await ticket.ticket()).unit == unit
+        assert (await browser.get(ticket.page)).status_code == 200  # who had it goes on seeing it
+
+
+async def test_finding_of_an_inspection_shows_its_photo_and_indicator(loop):
+    """The photo is the ticket's own evidence; the indicator is named by its path, by its code where no tree is."""
+    photo = await evidence.keep(loop.site.pool, PNG, by="test", at=datetime.now(UTC))
+    life = Life(source="inspection", said="窗口没有摆放示范文本", standard="1.2.3", evidence=(photo,), satisfaction=0)
+    await tell(loop.site.pool, life)
+    async with loop.browser("supervisor") as browser:
+        page = (await browser.get(f"/tickets/{life.id}")).text
+        assert "对照指标：1.2.3" in page
+        assert "窗口没有摆放示范文本" in page
+        assert (await browser.get(re.search(r'<img src="(/v1/tickets/[^"]+)"', page)[1])).content == PNG
 
 
 async def test_refusal_of_a_rule_is_said_on_the_page(ticket):

@@ -26,6 +26,8 @@ Options = tuple[tuple[str, str], ...]
 MOST_FILES: Final = 6
 LONGEST: Final = 2_000
 YES, NO = "true", "false"
+TRIAGE: Final = "待分派"
+"""What is chosen instead of a unit; no department's code can be this."""
 NOTHING: Final = ("", "请选择")
 ASKS: Final[dict[Kind, str]] = {"text": "填写", "choice": "选择", "select": "选择", "files": "上传"}
 
@@ -84,7 +86,7 @@ FIELDS: Final[dict[str, tuple[Field, ...]]] = {
     "dispatch": (Field(name="unit", label="承办单位", kind="select"), _note("承办单位会看到")),
     "accept": (),
     "transfer": (
-        Field(name="unit", label="改派到", kind="select", required=False, hint="不确定应由谁办，就退回待分派"),
+        Field(name="unit", label="改派到", kind="select", hint="不确定应由谁办，就退回待分派"),
         _reason("为什么不由本单位办理"),
     ),
     "contact": (
@@ -284,7 +286,7 @@ def _filled(field: Field, command: str, ticket: Ticket, rules: Terms, choices: C
         case "dispatch", "unit":
             options: Options = (NOTHING, *choices.units)
         case "transfer", "unit":
-            options = (("", "退回待分派"), *(unit for unit in choices.units if unit[0] != ticket.unit))
+            options = (NOTHING, (TRIAGE, "退回待分派"), *(unit for unit in choices.units if unit[0] != ticket.unit))
         case "fix", "responsible":
             options = (NOTHING, *choices.staff)
         case "merge", "into":
@@ -370,7 +372,7 @@ def body(fields: Sequence[Field], values: Mapping[str, str], pieces: Sequence[Ma
         if field.kind == "files":
             if pieces:
                 made[field.name] = list(pieces)
-        elif not _is_asked(field, values):
+        elif not _is_asked(field, values) or value == TRIAGE:
             continue
         elif field.name == "satisfaction":
             made |= {field.name: int(value)} if value.isdecimal() else {}
