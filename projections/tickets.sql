@@ -317,6 +317,7 @@ SELECT * FROM live.tickets
          WHEN 'all' THEN true
          WHEN 'closed' THEN status = 'closed'
          WHEN 'look_back' THEN status = 'closed' AND look_back_at <= $2
+         WHEN 'overdue' THEN coalesce(due_at, 'infinity') < $2     -- closed ones have no deadline
          ELSE status <> 'closed' AND
            CASE $1::text
              WHEN 'dispatch' THEN status = 'awaiting_dispatch'
@@ -332,7 +333,6 @@ SELECT * FROM live.tickets
              WHEN 'verification' THEN status = 'verifying' AND source <> 'inspection' AND NOT spent
              WHEN 'recheck' THEN status = 'verifying' AND source = 'inspection' AND NOT spent
              WHEN 'supervision' THEN spent
-             WHEN 'overdue' THEN coalesce(due_at, 'infinity') < $2
              WHEN 'open' THEN true END END
    AND CASE $3::text
          WHEN 'due' THEN $6::bigint IS NULL
@@ -354,8 +354,7 @@ SELECT * FROM live.tickets
    AND ($22::smallint[] IS NULL OR satisfaction = ANY ($22)) AND ($23::text[] IS NULL OR source = ANY ($23))
    AND ($24::text[] IS NULL OR ground = ANY ($24)) AND ($25::text[] IS NULL OR status = ANY ($25))
    AND ($26::text IS NULL OR unit = $26) AND ($27::text[] IS NULL OR outcome = ANY ($27))
-   AND ($28::timestamptz IS NULL OR status <> 'closed' AND due_at >= $28)
-   AND ($29::timestamptz IS NULL OR status <> 'closed' AND coalesce(due_at, 'infinity') < $29)
+   AND ($28::timestamptz IS NULL OR due_at >= $28) AND ($29::timestamptz IS NULL OR coalesce(due_at, 'infinity') < $29)
    AND ($30::bool IS NULL OR status <> 'closed' AND due_at IS NULL) AND ($31::smallint IS NULL OR rung >= $31)
    AND ($32::timestamptz IS NULL OR opened_at >= $32) AND ($33::timestamptz IS NULL OR opened_at < $33)
    AND ($34::date IS NULL OR day >= $34) AND ($35::date IS NULL OR day <= $35)

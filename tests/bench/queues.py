@@ -22,15 +22,17 @@ from tests.bench.parts import Bench
 
 ROUNDS = 8
 CHUNK = 10_000  # tickets written, then folded
-OPEN = 20  # one of so many tickets is still open
+SPREAD = timedelta(days=300)
+"""So long ago the oldest was opened; whatever is younger than a life is still open: one in twenty."""
+STEP = timedelta(days=2)
+STRIDE = 7_919  # tickets come from all over these days, however many there are
+MOST = 200_000
 CENTRE = "99YX0001"
 TEXT = TextReference(UUID(int=1), 60, "c0ffee" * 5)
 PHOTO = Evidence("ab" * 32, "image/jpeg", 200_000)
-STARTED = datetime(2025, 1, 2, 1, tzinfo=UTC)
-
 Life = list[tuple[type[TicketEvent], dict[str, Any]]]
 LIFE: Life = [
-    (events.Accepted, {"dues": 3}),
+    (events.Accepted, {"dues": 1}),
     (events.Contacted, {"purpose": "review", "channel": "phone", "attempt": 1, "reached": True}),
     (
         events.Reviewed,
@@ -45,6 +47,7 @@ LIFE: Life = [
     (events.Verified, {"channel": "link", "result": "satisfied", "satisfaction": 4}),
     (events.Closed, {"outcome": "fixed", "follows": 8}),
 ]
+LOOKED_BACK: Life = [(events.LookedBack, {"draw": "2025-06", "result": "holds", "after": timedelta(days=40)})]
 STAGES = ("review", "", "fix", "approval", "verification")
 GROUNDS = ("attitude", "ability", "materials", "delay", "process")
 READERS: tuple[tuple[AccountRole, str, str, tuple[str, ...]], ...] = (
@@ -52,32 +55,39 @@ READERS: tuple[tuple[AccountRole, str, str, tuple[str, ...]], ...] = (
         "handler",
         CENTRE,
         "",
-        ("queue=acceptance", "queue=fixing", "queue=overdue", "queue=closed", "q=0101", "window=YX01/A01"),
+        (
+            "/desk?queue=acceptance",
+            "/desk?queue=fixing",
+            "/desk?queue=overdue",
+            "/desk?queue=closed",
+            "/v1/tickets?q=0101",
+            "/v1/tickets?window=YX01/A01",
+        ),
     ),
     (
         "supervisor",
         "",
         "area:9901",
         (
-            "",
-            "queue=overdue",
-            "queue=approval&due=over",
-            "queue=open&sort=level",
-            "queue=closed&ground=delay",
-            "sort=oldest&staff=99YX0001/0110",
-            "staff=99YX0001/9999",
-            "q=营业执照",
-            "level=1&pf=4&openedFrom=2025-02-01",
+            "/desk?queue=overdue",
+            "/desk?queue=approval&due=over",
+            "/desk?queue=open&sort=level",
+            "/desk?queue=closed&ground=delay",
+            "/desk?queue=all&sort=oldest&staff=99YX0001/0110",
+            "/v1/tickets?",
+            "/v1/tickets?staff=99YX0001/9999",
+            "/v1/tickets?q=营业执照",
+            "/v1/tickets?level=1&pf=4&openedFrom=2025-02-01",
         ),
     ),
-    ("agent", "", "", ("queue=contact", "queue=verification", "queue=look_back")),
+    ("agent", "", "", ("/desk?queue=contact", "/desk?queue=verification", "/desk?queue=look_back")),
 )
 """Who reads, and what: each address is a page of 50."""
 
 
 async def measure(bench: Bench, small: int, large: int, say: Any) -> dict[str, Any]:
     """Time the pages over `small` tickets, then over `large`."""
-    await rulebook.seed(bench.pool, await install.load(bench.pool), STARTED)
+    await rulebook.seed(bench.pool, await install.load(bench.pool), datetime.now(UTC) - 2 * SPREAD)
     await prepare(bench.pool)
     figures: dict[str, Any] = {}
     folded = await _fill(bench, 0, small, say)
@@ -119,12 +129,12 @@ async def _fill(bench: Bench, have: int, want: int, say: Any) -> float:
 
 def _groups(bench: Bench, first: int, last: int) -> Iterator[log.Group]:
     """Go through the lives of tickets `first` to `last`, each as one group; every `OPEN`-th is not over."""
-    city, spread = bench.city, timedelta(days=300) / 200_000
+    city, now = bench.city, datetime.now(UTC)
     for number in range(first, last):
         window = city.windows[number * 7 % len(city.windows)]
         person = city.staff[number * 11 % len(city.staff)]
         matter = city.matters[number * 13 % len(city.matters)]
-        stream, at = uuid5(UUID(int=3), str(number)), STARTED + number * spread
+        stream, at = uuid5(UUID(int=3), str(number)), now - SPREAD * (number * STRIDE % MOST) / MOST
         opened = events.Opened(
             originator_id=stream,
             originator_version=1,
@@ -139,8 +149,7 @@ def _groups(bench: Bench, first: int, last: int) -> Iterator[log.Group]:
             dues={"acceptance": at + timedelta(days=1), "contact": at + timedelta(days=1)},
             at=at,
         )
-        lived = number // OPEN % len(LIFE) if number % OPEN == 0 else len(LIFE)
-        told = [opened, *_life(number, stream, at, lived, window.dept)]
+        told = [opened, *_life(number, stream, at, window.dept, now)]
         yield log.Group(
             tuple(log.NewEvent(stream, version, *encode(event)) for version, event in enumerate(told, start=1))
         )
@@ -164,19 +173,22 @@ def _snapshot(number: int, day: date, window: Any, person: Any, matter: Any) -> 
     )
 
 
-def _life(number: int, stream: UUID, at: datetime, lived: int, unit: str) -> Iterator[TicketEvent]:
-    """Tell the first `lived` events after the opening, a day apart."""
-    for step, (kind, members) in enumerate(LIFE[:lived]):
-        now = at + timedelta(days=step + 1)
-        own = {name: value for name, value in members.items() if name != "dues"}
+def _life(number: int, stream: UUID, at: datetime, unit: str, now: datetime) -> Iterator[TicketEvent]:
+    """Tell what has happened since the opening until now; of the sample that was looked at again some still wait."""
+    steps = (*LIFE, *LOOKED_BACK) if number % 10 == 0 else LIFE
+    for step, (kind, members) in enumerate(steps):
+        at += members.get("after", STEP)
+        if at > now:
+            return
+        own = {name: value for name, value in members.items() if name not in {"dues", "after"}}
         if days := members.get("dues"):
-            own["dues"] = {STAGES[step]: now + timedelta(days=days)}
+            own["dues"] = {STAGES[step]: at + timedelta(days=days)}
         if kind is events.Reviewed:
             own["ground"] = GROUNDS[number % len(GROUNDS)]
         if kind is events.Closed and number % 10 == 0:
-            own["dues"] = {"look_back": now + timedelta(days=30)}
+            own["dues"] = {"look_back": at + timedelta(days=30)}
         by = Actor(account="li", unit=unit)
-        yield kind(originator_id=stream, originator_version=step + 2, by=by, worked=60, at=now, **own)
+        yield kind(originator_id=stream, originator_version=step + 2, by=by, worked=60, at=at, **own)
 
 
 async def _pages(bench: Bench, port: int) -> dict[str, list[float]]:
@@ -188,7 +200,7 @@ async def _pages(bench: Bench, port: int) -> dict[str, list[float]]:
             for header, (role, _, _, addresses) in zip(headers, READERS, strict=True):
                 for address in addresses:
                     started = time.perf_counter()
-                    answer = await client.get(f"/v1/tickets?{address}", headers=header)
+                    answer = await client.get(address, headers=header)
                     seconds = time.perf_counter() - started
                     answer.raise_for_status()
                     if turn:
