@@ -27,7 +27,7 @@ async def unjudged(pool: asyncpg.Pool) -> AsyncIterator[Finding]:
         mine = [one for one in people if one["role"] == role and one["unit"] not in units]
         if not any(_oversees(one["node"], area, units) for one in mine):
             where = f"area {area}" if area else "no area"
-            concerned = ", ".join(sorted(units)) or "none"
+            concerned = ", ".join(sorted(set(units))) or "none"
             yield Finding(
                 code="unjudged",
                 message=f"{tickets} tickets of {where} wait for a {role} who is independent of {concerned}:"
