@@ -50,9 +50,9 @@ CREATE INDEX stages_opened ON stages (opened);
 -- section: schema
 CREATE INDEX stages_closed ON stages (closed) WHERE closed IS NOT NULL;
 -- section: schema
-CREATE INDEX stages_entered ON stages (stage, entered_at);
+CREATE INDEX stages_entered ON stages (entered_at);
 -- section: schema
-CREATE INDEX stages_left ON stages (stage, left_at);
+CREATE INDEX stages_left ON stages (left_at);
 -- section: fold
 -- $1 after (exclusive), $2 upto (inclusive)
 WITH touched AS MATERIALIZED (
@@ -192,8 +192,8 @@ SELECT key, stage, count(*) FILTER (WHERE worked IS NOT NULL) AS n,
  GROUP BY key, stage;
 -- section: query flow
 -- What happened from $6 to before $7, and how things stood at $7: visits count where they began or ended, so that a past
--- period stays as it was. $1 to $5 as of `counts` in loops.sql; $8: by unit or not.
-SELECT CASE WHEN $8 THEN unit ELSE '' END AS key,
+-- period stays as it was. $1 to $5 as of `counts` in loops.sql. A row for each unit, and one for all, whose key is NULL.
+SELECT unit AS key, grouping(unit) = 1 AS whole,
        count(*) FILTER (WHERE stage = 'closing' AND began = 'opened' AND starts) AS opened,
        count(*) FILTER (WHERE stage = 'closing' AND ends) AS closed,
        count(*) FILTER (WHERE stage = 'closing' AND ends AND ended = 'fixed') AS fixed,
@@ -222,7 +222,7 @@ SELECT CASE WHEN $8 THEN unit ELSE '' END AS key,
            AND ($1::text[] IS NULL OR unit = ANY ($1)) AND ($2::text IS NULL OR starts_with(area, $2))
            AND ($3::text IS NULL OR unit = $3) AND ($4::text IS NULL OR dept = $4)
            AND ($5::text IS NULL OR starts_with(area, $5))) AS visits
- GROUP BY 1 ORDER BY 1;
+ GROUP BY GROUPING SETS ((unit), ());
 -- section: query late
 -- What was past the deadline of its stage at $6, the longest first. $1 to $5 as of `flow`, $7 rows.
 SELECT s.ticket, l.number, s.unit, s.hall, s."window", s.dept, s.matter, l.satisfaction, s.stage, s.due_at, l.escalated

@@ -2,6 +2,7 @@
 
 import io
 import re
+import tracemalloc
 
 import pytest
 from python_calamine import CalamineWorkbook
@@ -155,6 +156,22 @@ async def test_long_texts_fit_a_cell():
         written.seek(0)
         rows = CalamineWorkbook.from_filelike(written).get_sheet_by_index(0).to_python()
     assert [len(row[0]) for row in rows] == [1, exports.LONGEST_CELL]
+
+
+async def test_memory_does_not_grow_with_the_rows():
+    """Ten times the rows need no more memory than the pages they come in."""
+
+    async def pages(count):
+        for _ in range(count):
+            yield [["短文字"] * 20] * 500
+
+    peaks = []
+    for count in (2, 2, 20):  # the first makes what every workbook needs
+        tracemalloc.start()
+        (await exports.write([Sheet("x", tuple(map(Column, "abcdefghijklmnopqrst")), pages(count))])).close()
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] < peaks[1] * 1.2
 
 
 async def test_few_exports_are_written_at_once(lone_site, supervisor, monkeypatch):

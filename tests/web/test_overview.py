@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from haocha.web.loop_figures import Asked, Rate
+from haocha.web.loop_figures import Asked, Rate, loops
 from haocha.web.loop_view import View
 from haocha.web.overview import overdue, ranking, standing
 from haocha.web.suspicions import suspicions
@@ -74,7 +74,8 @@ async def test_units_are_ranked_by_what_is_sure_of_them(lone_site):
     bad = [Life(unit="TAX", due=1).done() for _ in range(20)] + [Life(unit="TAX").done() for _ in range(11)]
     few = [Life(unit="NEW", due=1).done() for _ in range(3)]
     await tell(lone_site.pool, *good, *bad, *few)
-    found = await ranking(lone_site.context, asked(), NOW)
+    units = await loops(lone_site.context, asked(), NOW, by="unit", rows=9, timed=False)
+    found = ranking(lone_site.context, units)
     assert [one.key for one in found.worst] == ["TAX", "HR"]
     assert (found.ranked, found.unranked) == (2, 1)
     assert found.worst[0].on_time == Rate(11, 31)

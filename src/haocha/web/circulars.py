@@ -152,13 +152,12 @@ async def read(context: Context, period: Period, scope: Scope) -> Circular:
     """Read a circular as far as the account sees; a period that is not over counts up to now."""
     where = Asked(scope=scope).where
     until = min(period.end, context.now())
-    units = [flow for flow in await _flows(context, where, period.start, until, by_unit=True) if flow.key]
+    now, units = await _flows(context, where, period.start, until)
+    before, _ = await _flows(context, where, period.before.start, period.before.end)
     ranked = [flow for flow in units if flow["handed"] >= context.settings.rank_minimum]
     best = sorted(ranked, key=lambda flow: (flow.rate("onTime").interval or (0.0, 1.0))[0], reverse=True)
     worst = sorted(ranked, key=lambda flow: (flow.rate("onTime").interval or (0.0, 1.0))[1])
     listed = min(RANKED, len(ranked) // 2)  # nobody is among the best and the worst
-    (now,) = await _flows(context, where, period.start, until)
-    (before,) = await _flows(context, where, period.before.start, period.before.end)
     registry = context.registry
     return Circular(
         period=period,
@@ -226,11 +225,18 @@ def sheets(circular: Circular) -> list[Sheet]:
 
 
 async def _flows(
-    context: Context, where: tuple[object, ...], since: datetime, until: datetime, *, by_unit: bool = False
-) -> list[Flow]:
-    rows = await fetch(context, "stages", "flow", *where, since, until, by_unit)
-    flows = [Flow(row["key"], unit_name(context.registry, row["key"]), dict(row)) for row in rows]
-    return flows if by_unit or flows else [Flow("", "", {})]
+    context: Context, where: tuple[object, ...], since: datetime, until: datetime
+) -> tuple[Flow, list[Flow]]:
+    """Return what happened to all tickets, and by unit where one is known."""
+    rows = await fetch(context, "stages", "flow", *where, since, until)
+    counted = [{name: value for name, value in row.items() if name not in {"key", "whole"}} for row in rows]
+    whole = next((counts for row, counts in zip(rows, counted, strict=True) if row["whole"]), {})
+    units = [
+        Flow(row["key"], unit_name(context.registry, row["key"]), counts)
+        for row, counts in zip(rows, counted, strict=True)
+        if row["key"]
+    ]
+    return Flow("", "", whole), units
 
 
 def _line(registry: Registry, row: Any, note: str, at: datetime) -> Line:

@@ -4,7 +4,7 @@ Apart from the queries that count (`projections/loops.sql`, `stages.sql`) and fr
 supervisor's board and the circulars print the same figures.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from math import sqrt
 from typing import Any, Final
@@ -44,10 +44,11 @@ COUNTS: Final[dict[str, str]] = {
     "reminded": "催办",
     "escalated": "督办升级",
 }
-COUNTED: Final = (
+_COUNTED: Final = (
     *COUNTS, "valid", "due", "on_time", "named", "replied", "named_rectified", "named_verified", "satisfied",
     "unsatisfied", "reopened", "ended", "appealed", "upheld", "decided",
 )  # fmt: skip
+NOTHING: Final[Mapping[str, int]] = dict.fromkeys(_COUNTED, 0)
 STAGES: Final = (
     "dispatch", "acceptance", "contact", "review", "appeal", "fix", "approval", "verification", "closing", "look_back",
 )  # fmt: skip
@@ -160,21 +161,37 @@ async def loops(
     The times of the stages are left out where they are not `timed`: they cost most.
     """
     counted = await fetch(context, "loops", "counts", *asked.arguments, by, now, after, rows)
-    keys = [row["key"] for row in counted] if by else None
-    times = await fetch(context, "stages", "times", *asked.arguments, by, now, keys) if timed else []
-    stages: dict[str, list[StageTime]] = {}
-    for row in times:
-        on_time = Rate(row["on_time"], row["due"])
-        stages.setdefault(row["key"], []).append(StageTime(row["stage"], row["n"], row["median"], row["p90"], on_time))
+    keys = [row["key"] for row in counted]
+    stages = await times(context, asked, now, by=by, keys=keys) if timed else {}
     found = [
         Loop(
             row["key"],
             {name: value or 0 for name, value in row.items() if name != "key"},
-            _in_order(stages, row["key"]),
+            stages.get(row["key"], ()),
         )
         for row in counted
     ]
-    return found if by or found else [Loop("", dict.fromkeys(COUNTED, 0))]
+    return found if by or found else [Loop("", NOTHING)]
+
+
+async def times(
+    context: Context, asked: Asked, now: datetime, *, by: str = "", keys: list[str] | None = None
+) -> dict[str, tuple[StageTime, ...]]:
+    """Return how long the stages took, in their order, by the keys of `by`."""
+    found: dict[str, list[StageTime]] = {}
+    for row in await fetch(context, "stages", "times", *asked.arguments, by, now, keys if by else None):
+        on_time = Rate(row["on_time"], row["due"])
+        found.setdefault(row["key"], []).append(StageTime(row["stage"], row["n"], row["median"], row["p90"], on_time))
+    return {key: tuple(sorted(stages, key=lambda time: STAGES.index(time.stage))) for key, stages in found.items()}
+
+
+def together(parts: Iterable[Loop], stages: tuple[StageTime, ...]) -> Loop:
+    """Add up the counts of subjects that have no ticket in common."""
+    counts = dict(NOTHING)
+    for part in parts:
+        for name in counts:
+            counts[name] += part.counts[name]
+    return Loop("", counts, stages)
 
 
 async def fetch(context: Context, projection: str, query: str, *arguments: object) -> list[Any]:
@@ -183,7 +200,3 @@ async def fetch(context: Context, projection: str, query: str, *arguments: objec
         return await readmodels.query(context.pool, projection, query, *arguments)
     except readmodels.NotBuilt:
         raise behind() from None
-
-
-def _in_order(stages: dict[str, list[StageTime]], key: str) -> tuple[StageTime, ...]:
-    return tuple(sorted(stages.get(key, ()), key=lambda time: STAGES.index(time.stage)))

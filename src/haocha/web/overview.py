@@ -13,7 +13,7 @@ from haocha.domain.workdays import SHANGHAI
 from haocha.store import readmodels
 from haocha.web import words
 from haocha.web.context import Context
-from haocha.web.loop_figures import PROJECTIONS, Asked, Loop, Rate, fetch, loops
+from haocha.web.loop_figures import PROJECTIONS, Asked, Loop, Rate, fetch, loops, times, together
 from haocha.web.loop_view import PERIODS, View
 from haocha.web.people import requires_account
 from haocha.web.reading import choices
@@ -31,7 +31,7 @@ AGES: Final = {
 }
 WORST: Final = 8
 OVERDUE: Final = 12
-UNITS: Final = 2_000
+UNITS: Final = 100_000  # more than there are
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -86,7 +86,8 @@ async def overview_page(request: Request[Any, Any, Any]) -> Response[str]:
     scope = scope_of(context, request.state.account)
     asked = view.asked(scope)
     position = await readmodels.position(context.pool, *PROJECTIONS)
-    (total,) = await loops(context, asked, now)
+    units = await loops(context, asked, now, by="unit", rows=UNITS, timed=False)
+    stages = await times(context, asked, now)
     rungs = await loops(context, asked, now, by="rung", rows=len(words.LADDER) + 1, timed=False)
     return await work_page(
         request,
@@ -97,12 +98,12 @@ async def overview_page(request: Request[Any, Any, Any]) -> Response[str]:
         periods=PERIODS,
         units=seen_units(context, scope),
         position=position,
-        total=total,
+        total=together(units, stages.get("", ())),
         rungs={words.LADDER[loop.key]: loop["tickets"] for loop in rungs if loop.key in words.LADDER},
         ages=AGES,
         standing=await standing(context, asked, now),
         overdue=await overdue(context, asked, now, OVERDUE),
-        ranking=await ranking(context, asked, now),
+        ranking=ranking(context, units),
         minimum=context.settings.rank_minimum,
         suspicions=await suspicions(context, asked),
         minutes=MINUTES,
@@ -146,12 +147,11 @@ async def overdue(context: Context, asked: Asked, now: datetime, rows: int) -> l
     ]
 
 
-async def ranking(context: Context, asked: Asked, now: datetime) -> Ranking:
+def ranking(context: Context, units: list[Loop]) -> Ranking:
     """Rank the units by the upper bound of the 95 % interval of their on-time rate: few tickets condemn nobody."""
-    found = await loops(context, asked, now, by="unit", rows=UNITS, timed=False)
     named = [
         Ranked(loop.key, unit_name(context.registry, loop.key), loop, loop.rate("onTimeRectification"))
-        for loop in found
+        for loop in units
         if loop.key
     ]
     enough = [one for one in named if one.on_time.denominator >= context.settings.rank_minimum]
