@@ -13,9 +13,9 @@ import msgspec
 from litestar import Litestar, Request, Response, get
 from litestar.response import Redirect, Stream
 
+from haocha.domain.account import Account
 from haocha.domain.workdays import SHANGHAI
-from haocha.store.accounts import Person
-from haocha.web import pages, reading, sessions
+from haocha.web import pages, people, reading, sessions
 from haocha.web.context import Context
 from haocha.web.live import Crowded, Hub
 from haocha.web.panels import PATIENCE, Rendered, rendered
@@ -58,12 +58,10 @@ def _today(context: Context) -> date:
     return context.now().astimezone(SHANGHAI).date()
 
 
-async def _viewer(context: Context, request: Request[Any, Any, Any]) -> tuple[Person | None, bool]:
-    """Tell who looks, and whether they may look at all; a password that must be changed opens nothing."""
-    person = await sessions.person_of(context, request.cookies.get(sessions.SESSION))
-    if person is not None and person.must_change:
-        person = None
-    return person, person is not None or context.settings.board == "public"
+async def _viewer(context: Context, request: Request[Any, Any, Any]) -> tuple[Account | None, bool]:
+    """Tell who looks, and whether they may look at all."""
+    account = await people.account_of(request)
+    return account, account is not None or context.settings.board == "public"
 
 
 @get("/", include_in_schema=False)
@@ -71,12 +69,12 @@ async def board_page(request: Request[Any, Any, Any]) -> Response[Any]:
     """Show the board, or send to the log-in those who have to."""
     context: Context = request.app.state.context
     hub: Hub = request.app.state.board
-    person, allowed = await _viewer(context, request)
+    account, allowed = await _viewer(context, request)
     if not allowed:
         address = f"/?{request.url.query}" if request.url.query else "/"
         return Redirect(f"/login?next={quote(address, safe='')}", status_code=303, headers=pages.PERSONAL)
     now, today = context.now(), _today(context)
-    view, notice = View.parse(request.query_params, today, full=person is not None)
+    view, notice = View.parse(request.query_params, today, full=account is not None)
     halls, depts = reading.choices(context.registry, "hall"), reading.choices(context.registry, "org")
     names = {choice.key: choice.name for choice in halls} | {choice.key: choice.name for choice in depts}
     chosen = [names.get(key, key) for key in (view.hall, view.dept) if key]
@@ -92,8 +90,8 @@ async def board_page(request: Request[Any, Any, Any]) -> Response[Any]:
         place=" · ".join(chosen),
         now=now,
         today=today,
-        who=person.account.name or person.account.username if person else "",
-        csrf=sessions.csrf_token(context, request.cookies[sessions.SESSION]) if person else "",
+        who=account.name or account.username if account else "",
+        csrf=sessions.csrf_token(context, request.cookies.get(sessions.SESSION, "")) if account else "",
     )
 
 
@@ -101,10 +99,10 @@ async def board_page(request: Request[Any, Any, Any]) -> Response[Any]:
 async def board_events(request: Request[Any, Any, Any]) -> Stream:
     """Stream what changes in a view; the viewer says with `version` or `Last-Event-ID` what it shows already."""
     context: Context = request.app.state.context
-    person, allowed = await _viewer(context, request)
+    account, allowed = await _viewer(context, request)
     if not allowed:
         raise Problem(401, "session_required", "登录已过期，请重新登录。")
-    view, _ = View.parse(request.query_params, _today(context), full=person is not None)
+    view, _ = View.parse(request.query_params, _today(context), full=account is not None)
     shown = request.headers.get("last-event-id", "") or request.query_params.get("version", "")
     return Stream(_events(request, view, shown), media_type="text/event-stream", headers=STREAM_HEADERS)
 
@@ -112,14 +110,14 @@ async def board_events(request: Request[Any, Any, Any]) -> Stream:
 async def _events(request: Request[Any, Any, Any], view: View, shown: str) -> AsyncIterator[bytes]:
     context: Context = request.app.state.context
     hub: Hub = request.app.state.board
-    person, _ = await _viewer(context, request)
+    account, _ = await _viewer(context, request)
     began = _today(context)
     known: dict[str, str] = {}
     yield RETRY
     try:
         async for now in hub.follow(view):
             who, allowed = await _viewer(context, request)
-            if not allowed or (who is None) != (person is None) or _today(context) != began:
+            if not allowed or (who is None) != (account is None) or _today(context) != began:
                 yield RELOAD
                 return
             if now is None:
