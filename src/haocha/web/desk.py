@@ -127,11 +127,11 @@ async def desk_page(request: Request[Any, Any, Any]) -> Response[Any]:
 
 
 async def _start(context: Context, account: Account) -> str:
-    """Return where an account begins: its role's page, its own view, or the first queue with something in it."""
+    """Return where an account begins: its own view, its role's page, or the first queue with something in it."""
+    if account.role != "admin" and (query := await saved_views.starting(context.pool, account.username)):
+        return f"/desk?{query}"
     if account.role in HOMES:
         return HOMES[account.role]
-    if query := await saved_views.starting(context.pool, account.username):
-        return f"/desk?{query}"
     offered, counts = queues.queues_of(account), await queues.counts(context, account)
     waiting = (one for one in offered if one.key not in EVERYBODY and counts.get(one.key))
     return f"/desk?queue={next(waiting, offered[0]).key}"
