@@ -115,6 +115,16 @@ def rows(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
             ),
             ("whole lives of tickets over HTTP, per second", f"{lived['lives_per_second']:,.1f}", "≥ 40"),
         ]
+    if pages := figures.get("queues"):
+        lines += [
+            ("queue page p95, 200,000 tickets ÷ 2,000", f"{pages['page_ratio']:.2f}", "≤ 1.5"),
+            (
+                "  p95 small / large",
+                f"{pages['page_p95_small_ms']:.1f} / {pages['page_p95_large_ms']:.1f} ms",
+                "≤ 150 ms",
+            ),
+            ("  tickets' events folded per second", f"{pages['fold_rate']:,.0f}", ""),
+        ]
     return lines
 
 
