@@ -6,9 +6,11 @@ from pathlib import Path
 from msgspec import inspect
 
 from haocha import policies
+from haocha.domain.documents import SAID
 from haocha.domain.policy import DEFAULT, STAGES
 from haocha.domain.policy_document import NEEDED, Document
 from haocha.domain.workdays import Limit
+from haocha.web import rule_words
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "policies.md").read_text(encoding="utf-8")
 
@@ -40,6 +42,12 @@ def test_every_member_is_documented_and_nothing_else():
     documented = [row[0].strip("`") for row in rows("## The members")]
     assert len(documented) == len(set(documented))
     assert set(documented) == set(members(inspect.type_info(Document)))
+
+
+def test_every_code_of_a_fault_is_documented():
+    """The codes of a document's faults, in the guide and in both languages."""
+    documented = {row[0].strip("`") for row in rows("names each fault with its `pointer`:")}
+    assert documented == set(SAID) == set(rule_words.SAID)
 
 
 def test_every_stage_is_documented_with_its_default():
