@@ -17,6 +17,7 @@ import pytest
 from haocha.commands.keys import create
 from haocha.domain import ticket_events
 from haocha.domain.codes import CHANNELS, CURRENT_INDICATORS, INDICATORS, LEVELS
+from haocha.domain.complaint import KINDS
 from haocha.domain.ticket_state import LADDER, STATUSES
 from haocha.domain.workdays import SHANGHAI
 from haocha.engine import worker
@@ -24,7 +25,7 @@ from haocha.settings import Settings
 from haocha.store import keys as store
 from haocha.store.instance import Instance
 from haocha.web import answers, app, context, submit, tickets, wire
-from haocha.web.forms import RatingIn, ServiceIn
+from haocha.web.forms import ComplaintIn, RatingIn, ServiceIn
 from haocha.web.rating_intake import UNDIGESTED
 from haocha.web.ticket_filters import DUES, QUEUE_NAMES, SORTS
 from haocha.web.words import OUTCOMES
@@ -39,7 +40,12 @@ FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RUNNERS = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
 DIFFERS = "…"
 PATIENCE = 60
-CHOICES = {tuple("1234567"): '`"1"`–`"7"`', ("", "1", "2"): '`"1"` or `"2"`', (1, 2): "`1` or `2`"}
+CHOICES = {
+    tuple("1234567"): '`"1"`–`"7"`',
+    ("", "1", "2"): '`"1"` or `"2"`',
+    (1, 2): "`1` or `2`",
+    tuple(sorted(KINDS)): " ".join(f"`{kind}`" for kind in KINDS),
+}
 WAYS = ("a window pad", "a hotline after the call", "a web portal", "a batch", "a service record")
 DAY = timedelta(days=1)
 
@@ -173,7 +179,7 @@ def form(schema: dict) -> str:
     return f"text ≤ {variant['maxLength']}" if "maxLength" in variant else "text"
 
 
-@pytest.mark.parametrize("struct", [RatingIn, ServiceIn], ids=lambda struct: struct.__name__)
+@pytest.mark.parametrize("struct", [RatingIn, ServiceIn, ComplaintIn], ids=lambda struct: struct.__name__)
 def test_table_of_fields_is_the_form(struct):
     """Every field stands in the table once, with its star and its form; no other does."""
     told: dict[str, tuple[str, bool]] = {}
@@ -183,7 +189,9 @@ def test_table_of_fields_is_the_form(struct):
             told[name] = (said.partition(", default")[0], "★" in cell)
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
     assert fields.keys() == told.keys()
-    starred = {name for name, field in fields.items() if field.required} | {"projectNo"}
+    starred = {name for name, field in fields.items() if field.required} | (
+        set() if struct is ComplaintIn else {"projectNo"}
+    )
     assert starred == {name for name, (_, star) in told.items() if star}
     assert told.pop("ext")[0] == f"any JSON ≤ {wire.EXT_BYTES // 1024} kB, ≤ {wire.EXT_DEPTH} deep"
     [schema], parts = msgspec.json.schema_components([struct])

@@ -216,10 +216,10 @@ def _checked(sent: dict[str, Any]) -> Asking:
         if name not in Asking.__struct_fields__
     ]
     reason, note = sent.get("reason"), sent.get("note") or ""
-    if reason not in domain.REASONS:
-        faults.append(
-            Fault("/reason", "form" if reason else "missing", f"reason 应为 {'、'.join(domain.REASONS)} 之一。")
-        )
+    if not reason:
+        faults.append(wire.missing("reason"))
+    elif reason not in domain.REASONS:
+        faults.append(Fault("/reason", "form", f"reason 应为 {'、'.join(domain.REASONS)} 之一。"))
     if not isinstance(note, str) or len(note) > LONGEST or wire.CONTROL.search(note):
         faults.append(Fault("/note", "form", f"note 应为不超过 {LONGEST} 个字符、不含控制字符的文字。"))
     if faults:

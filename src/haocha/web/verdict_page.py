@@ -151,7 +151,7 @@ async def judge(request: Request[Any, Any, Any], token: FromPath[str], data: URL
     level, comment = int(data.level) if data.level in set("12345") else 0, data.comment.strip()
     if asked.state != "open":
         return await _page(context, asked, status=409)
-    error = _fault(level, comment)
+    error = _wrong(level, comment)
     if error or not data.confirmed:
         status = 422 if error else 200
         confirming = not error and not data.confirmed
@@ -166,7 +166,7 @@ async def judge(request: Request[Any, Any, Any], token: FromPath[str], data: URL
     return Redirect(f"/v/{token}?done", status_code=303, headers=pages.PERSONAL | HIDDEN)
 
 
-def _fault(level: int, comment: str) -> str:
+def _wrong(level: int, comment: str) -> str:
     """Say what is wrong with what was sent, '' where nothing is."""
     if not level:
         return NO_LEVEL
