@@ -2,13 +2,24 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import MediaType, Request, Response, get, post
 from litestar.datastructures import UploadFile
 from litestar.exceptions import HTTPException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import (
+    OpenAPIFormat,
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    OpenAPIType,
+    Operation,
+    RequestBody,
+    Schema,
+)
 from litestar.params import FromPath
 
 from haocha.domain.account import Account, AccountRole
@@ -38,6 +49,29 @@ SAFE: Final = {
 """A file is shown and nothing in it runs; under its digest it never changes."""
 
 
+BINARY: Final = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
+FORMS: Final = ("image/jpeg", "image/png", "image/webp", "application/pdf")
+
+
+@dataclass
+class Bringing(Operation):
+    """How a file is sent, for the schema: the framework cannot tell from a body that is read by hand."""
+
+    def __post_init__(self) -> None:
+        self.request_body = RequestBody(
+            required=True, content={form: OpenAPIMediaType(schema=BINARY) for form in FORMS}
+        )
+
+
+@dataclass
+class Showing(Operation):
+    """What a file is answered as, for the schema."""
+
+    def __post_init__(self) -> None:
+        content = {form: OpenAPIMediaType(schema=BINARY) for form in FORMS}
+        self.responses = {"200": OpenAPIResponse(description="文件本身", content=content)}
+
+
 async def keep(context: Context, account: Account, body: bytes) -> Evidence:
     """Keep a file that an account brought; raises the problem that says what is wrong with it."""
     try:
@@ -51,6 +85,11 @@ async def keep(context: Context, account: Account, body: bytes) -> Evidence:
     "/v1/evidence",
     guards=[requires_account(*MAY_ATTACH)],
     request_max_body_size=LARGEST_BODY,
+    responses={
+        201: ResponseSpec(Evidence, description="已保存", media_type=MediaType.JSON),
+        200: ResponseSpec(Evidence, description="已有这个文件", media_type=MediaType.JSON),
+    },
+    operation_class=Bringing,
     tags=["tickets"],
     operation_id="postEvidence",
 )
@@ -88,6 +127,7 @@ async def _body(request: Request[Any, Any, Any]) -> bytes:
 @get(
     "/v1/tickets/{ticket_id:uuid}/evidence/{digest:str}",
     guards=[requires_account()],
+    operation_class=Showing,
     tags=["tickets"],
     operation_id="getEvidence",
 )
