@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from haocha.engine.projector import prepare
 from haocha.store import log, rulebook
 from haocha.store.readmodels import wait_for
 from haocha.web import work
@@ -28,6 +29,7 @@ def life(hours: float = 1, due: float = 240, unit: str = "SCJG", **members) -> L
 async def desk(settings, dsn, pool, install):
     """Serve the site with rules to handle tickets by."""
     await rulebook.seed(pool, install, datetime(2020, 1, 1, tzinfo=UTC))
+    await prepare(pool)
     async with site(settings, dsn, pool) as running:
         yield running
 
@@ -104,7 +106,7 @@ async def test_filters_narrow_and_are_told_in_words(desk):
     await enter(desk, "supervisor")
     page = await read(desk, "/desk?queue=open&hall=H1&window=A02&staff=%E5%91%A8%E6%99%93%E5%BD%A4")
     assert shown(page) == [there.number]
-    for words in ("大厅：市民中心", "窗口：不动产登记窗口", "人员：周晓彤"):
+    for words in ("大厅：市民中心", "窗口：A02 不动产登记窗口", "人员：周晓彤"):
         assert words in page
     assert '"/desk?queue=open&amp;hall=H1&amp;staff=ZRZY%2F8"' in page
     assert shown(await read(desk, f"/desk?queue=open&q={here.number}")) == [here.number]
