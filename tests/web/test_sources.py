@@ -91,11 +91,9 @@ async def test_same_form_twice_is_one_complaint(desk, site):
 async def test_faults_of_a_form_stand_beside_their_fields(desk):
     """And what was typed is still there."""
     agent = await desk("agent")
-    refused = await send(
-        agent, "/desk/sources/complaint", **COMPLAINT | {"kind": "", "occurredTime": "2099-01-01T00:00"}
-    )
+    refused = await send(agent, "/desk/sources/complaint", **COMPLAINT | {"kind": "", "hallCode": "x" * 51})
     assert refused.status_code == 422
-    for said in ("缺少必填项 kind", "不能在将来", "等了两小时"):
+    for said in ("缺少必填项 kind", "hallCode 应为不超过 50 个字符", "等了两小时"):
         assert said in refused.text
 
 

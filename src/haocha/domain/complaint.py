@@ -30,7 +30,7 @@ class ComplaintReceived(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     occurred_at: datetime | None = None
     received_at: datetime
     day: date
-    """The Shanghai date of `occurred_at`, else of `received_at`."""
+    """The Shanghai date of `occurred_at`, of `received_at` where none was given or it lies in the future."""
     window: str = ""
     staff: str = ""
     matter: str = ""

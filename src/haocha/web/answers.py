@@ -187,6 +187,19 @@ FOUND = members(
         "progress": maybe(PROGRESS),
     }
 )
+DISCLOSURES = page(
+    members(
+        {
+            "position": WHOLE,
+            "at": MOMENT,
+            "ticketId": UUID,
+            "ticket": TEXT,
+            **dict.fromkeys(("account", "role", "unit", "purpose", "reason"), TEXT),
+            "fields": some(TEXT),
+            "note": maybe(TEXT),
+        }
+    )
+)
 LOG = members({"position": WHOLE, "recordedAt": MOMENT, "seal": TEXT})
 READINESS = members(
     {"status": {"enum": ["ready", "unavailable"]}},
@@ -241,6 +254,7 @@ GETS = {
     "listTicketEvents": TICKET_EVENTS,
     "getReceipt": FOUND,
     "getLog": LOG,
+    "listDisclosures": DISCLOSURES,
     "getReadiness": READINESS,
     "listRegistry": ENTRIES,
     "getRegistryEntry": ENTRY,

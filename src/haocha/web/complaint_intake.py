@@ -41,19 +41,17 @@ def prepare(
     """Make the fact of a complaint; `faults` are those of its form."""
     (occurred,), unread = wire.times(record, "occurredTime")
     intake.add(faults, *unread)
-    source, number = wire.project_no(record.source_id), wire.project_no(record.project_no)
-    for name, value in (("sourceId", source), ("projectNo", number)):
-        if len(value) > wire.LONGEST_PROJECT_NO:
-            intake.add(faults, wire.fault(name, "too_long"))
+    source, number = (record.source_id or "").strip(), wire.project_no(record.project_no)
+    if len(number) > wire.LONGEST_PROJECT_NO:
+        intake.add(faults, wire.fault("projectNo", "too_long"))
     if not source:
         intake.add(faults, wire.missing("sourceId"))
     if not (record.text or "").strip():
         intake.add(faults, wire.missing("text"))
-    if occurred is not None and occurred > clocks.received + timedelta(seconds=context.settings.skew):
-        intake.add(faults, Fault("/occurredTime", "future", "occurredTime 不能在将来。"))
     if faults:
         return Refused(faults)
-    at = occurred or clocks.received
+    believed = occurred is not None and occurred <= clocks.received + timedelta(seconds=context.settings.skew)
+    at = occurred if occurred is not None and believed else clocks.received
     resolved, said = intake.resolve(context, client, record, at)
     if (beyond := intake.beyond_key(client, resolved)) is not None:
         return Refused([beyond], bound=True)

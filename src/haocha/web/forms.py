@@ -122,7 +122,7 @@ class ComplaintIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw
     """A complaint (投诉意见) as a client sends it."""
 
     kind: Literal["box", "hotline", "desk", "comment", "other"]
-    source_id: Annotated[str, Meta(min_length=1, extra_json_schema={"pattern": VISIBLE, "maxLength": 50})]
+    source_id: Annotated[str, Meta(min_length=1, max_length=50, extra_json_schema={"pattern": VISIBLE})]
     text: Annotated[str, Meta(min_length=1, max_length=2000, extra_json_schema={"pattern": VISIBLE})]
     satisfaction: Annotated[int, Meta(ge=1, le=5)] | None = None
     project_no: Annotated[str, Meta(extra_json_schema=_no_control | {"maxLength": 50})] | None = None

@@ -10,8 +10,9 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 import haocha
+from haocha.web import command_schema
 from haocha.web.answers import GETS, maybe
-from haocha.web.forms import MOMENT, NO_CONTROL, TIME, TIME_OR_NONE, VISIBLE, RatingIn, ServiceIn
+from haocha.web.forms import MOMENT, NO_CONTROL, TIME, TIME_OR_NONE, VISIBLE, ComplaintIn, RatingIn, ServiceIn
 from haocha.web.parameters import LONGEST_KEY
 from haocha.web.scores import ALWAYS, FILTERS, Kind
 
@@ -34,7 +35,9 @@ CONFIG = OpenAPIConfig(
     path="/schema",
     render_plugins=[Document()],
     components=Components(
-        security_schemes={"key": SecurityScheme(type="http", scheme="bearer", description="haocha keys create")}
+        security_schemes={
+            "key": SecurityScheme(type="http", scheme="bearer", description="密钥 hc_…；人员：账号的令牌 hca_…")
+        }
     ),
 )
 REFERENCE = "#/components/schemas/{name}"
@@ -60,6 +63,15 @@ SERVICE = {
     "windowNo": "A01",
     "taskName": "社会保障卡补领",
     "proStatus": "3",
+}
+COMPLAINT = {
+    "kind": "hotline",
+    "sourceId": "12345-20261120-0007",
+    "text": "等了两个小时没有人叫号。",
+    "projectNo": "370102202611200001",
+    "occurredTime": "2026-11-20 09:41:07",
+    "hallCode": "H01",
+    "windowNo": "A01",
 }
 UUID = {"type": "string", "format": "uuid"}
 ERRORS = {
@@ -103,6 +115,16 @@ SERVICE_ANSWER = {
         "duplicate": {"type": "boolean"},
     },
 }
+COMPLAINT_ANSWER = {
+    "type": "object",
+    "required": ["complaintId", "position", "receipt", "duplicate"],
+    "properties": {
+        "complaintId": UUID,
+        "position": {"type": "integer"},
+        "receipt": {"type": "string", "examples": ["0000-02V8-Q7NK-1R5D-3JZX"]},
+        "duplicate": {"type": "boolean"},
+    },
+}
 RESULTS = {
     "type": "object",
     "required": ["results"],
@@ -140,13 +162,15 @@ def _problem(description: str) -> dict[str, Any]:
 
 PROBLEMS = {
     "400": _problem("请求无法读取"),
-    "401": _problem("需要有效的密钥"),
+    "401": _problem("需要有效的密钥，人员操作需要账号的令牌"),
     "403": _problem("没有权限，或密钥不能用于该大厅、窗口"),
     "404": _problem("没有找到"),
-    "409": _problem("本次服务已有评价（already_rated）；已作为争议评价留存"),
+    "409": _problem("本次服务已有评价（already_rated），已作为争议评价留存；或工单的规则不允许，code 是规则的代码"),
+    "412": _problem("工单已不是 If-Match 中的版本；events 是此后的变化"),
     "413": _problem("请求过大"),
     "415": _problem("不支持的内容类型"),
     "422": _problem("内容不符合要求：逐项列出全部问题"),
+    "428": _problem("缺少 If-Match"),
     "429": _problem("请求过于频繁"),
     "503": _problem("暂时无法受理；稍后原样重发"),
 }
@@ -193,6 +217,7 @@ POSTS = {
     "/v1/ratings": _post("RatingIn", "RatingAnswer", RATING),
     "/v1/ratings/batch": _post_many("RatingIn", "ratings", RATING),
     "/v1/services": _post("ServiceIn", "ServiceAnswer", SERVICE),
+    "/v1/complaints": _post("ComplaintIn", "ComplaintAnswer", COMPLAINT),
     "/v1/services/batch": _post_many("ServiceIn", "services", SERVICE),
 }
 EXT = {
@@ -248,20 +273,23 @@ def _tell(parameter: dict[str, Any], operation: str) -> None:
 def document(app: Litestar) -> bytes:
     """Return the OpenAPI document as JSON."""
     schema = app.openapi_schema.to_schema()
-    _, forms = msgspec.json.schema_components([RatingIn, ServiceIn], ref_template=REFERENCE)
+    _, forms = msgspec.json.schema_components([RatingIn, ServiceIn, ComplaintIn], ref_template=REFERENCE)
     forms["RatingIn"]["anyOf"] = [
         {"required": [member], "properties": {member: {"type": "string", "pattern": VISIBLE, "maxLength": 50}}}
         for member in ("projectNo", "sourceId")
     ]
-    for form in ("RatingIn", "ServiceIn"):
+    for form in ("RatingIn", "ServiceIn", "ComplaintIn"):
         forms[form]["properties"]["ext"] = {
             "description": "其他内容：不超过 4 kB、不深于 8 层",
             "$ref": "#/components/schemas/Ext",
         }
     schema.setdefault("components", {}).setdefault("schemas", {}).update(
-        forms | {"Problem": PROBLEM, "RatingAnswer": RATING_ANSWER, "ServiceAnswer": SERVICE_ANSWER, "Ext": EXT}
+        forms
+        | {"Problem": PROBLEM, "RatingAnswer": RATING_ANSWER, "ServiceAnswer": SERVICE_ANSWER}
+        | {"ComplaintAnswer": COMPLAINT_ANSWER, "Ext": EXT}
     )
     _part_scores(schema["paths"])
+    command_schema.describe(schema)
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             if method == "post" and path in POSTS:
