@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Final, NamedTuple
 
+import msgspec
+
 from haocha.domain.documents import Fault as Wrong
 from haocha.domain.documents import Faulty
 from haocha.domain.policy import Policy, PolicyPublished, StageRule, in_order
@@ -65,6 +67,8 @@ def limit(value: Limit | None) -> str:
     """Say a limit: 5 个工作日, 15 日（自然日）, 当天; a dash where there is none of its own."""
     if value is None:
         return "—"
+    if value.minutes is not msgspec.UNSET:
+        return f"{value.minutes} 分钟"
     if not value.days:
         return "当天" if value.unit == "working" else "当日（自然日）"
     return f"{value.days} 个工作日" if value.unit == "working" else f"{value.days} 日（自然日）"

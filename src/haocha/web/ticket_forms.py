@@ -18,7 +18,7 @@ from haocha.domain.policy import Difficulty, Stage, Terms
 from haocha.domain.ticket import Ticket
 from haocha.domain.ticket_events import TicketEvent
 from haocha.web import words
-from haocha.web.timeline import limit
+from haocha.web.rule_words import limit
 
 Kind = Literal["text", "choice", "select", "files"]
 Options = tuple[tuple[str, str], ...]

@@ -20,6 +20,7 @@ from haocha.domain.ticket_events import Actor, Evidence, Snapshot, TicketEvent
 from haocha.domain.workdays import SHANGHAI, Limit
 from haocha.store.log import Recorded
 from haocha.web import words
+from haocha.web.rule_words import limit
 
 Tone = Literal["", "good", "bad"]
 
@@ -224,13 +225,8 @@ def escalation(event: events.Escalated, policy: Policy) -> str:
     if event.stage is None or event.rule == ROUNDS:
         return "重开次数已用完，评价人仍不满意"
     overdue = next((rung.overdue for rung in policy.ladder if f"{LADDER}{rung.level}" == event.rule), None)
-    since = f"满 {limit(overdue)}" if overdue is not None and overdue.days else ""
+    since = f"满 {limit(overdue)}" if overdue is not None and overdue != Limit(0) else ""
     return f"{words.STAGES[event.stage]}逾期{since}"
-
-
-def limit(value: Limit) -> str:
-    """Print a limit in days."""
-    return f"{value.days} 个{'工作日' if value.unit == 'working' else '自然日'}" if value.days else "当天"
 
 
 def duration(minutes: int) -> str:
