@@ -19,7 +19,7 @@ from haocha.settings import Settings
 from haocha.store import aggregates, log
 from haocha.web import queues, scopes
 from haocha.web.queues import Filters
-from haocha.web.ticket_filters import SORTS
+from haocha.web.ticket_filters import QUEUE_NAMES, SORTS
 from tests.conftest import TEMPLATE
 from tests.web.running import running
 from tests.world import World
@@ -221,6 +221,7 @@ async def test_every_queue_had_something_to_offer(told):
         for key, n in (await queues.counts(site.context, account)).items():
             totals[key] += n
     assert {key for key, n in totals.items() if not n} == {"closed", "all"}
+    assert set(QUEUE_NAMES) == set(queues.QUEUES)
 
 
 async def test_open_closed_and_all_are_the_scope(told):
