@@ -36,7 +36,7 @@ CONFIG = OpenAPIConfig(
     render_plugins=[Document()],
     components=Components(
         security_schemes={
-            "key": SecurityScheme(type="http", scheme="bearer", description="密钥 hc_…；人员：账号的令牌 hca_…")
+            "key": SecurityScheme(type="http", scheme="bearer", description="密钥 hc_…，人员用令牌 hca_…")
         }
     ),
 )
