@@ -70,8 +70,7 @@ async def deliveries(connection: asyncpg.Connection | asyncpg.Pool, now: datetim
 
 async def unread(connection: asyncpg.Connection | asyncpg.Pool, account: Account, scope: Seen) -> int:
     """Count what the account has not read, up to `MOST`."""
-    counted: int = await connection.fetchval(SQL["unread"], *_whose(account, scope), MOST)
-    return counted
+    return len(await connection.fetch(SQL["unread"], *_whose(account, scope), NEWEST, MOST))
 
 
 async def page(
@@ -86,17 +85,17 @@ async def page(
     """Return `limit` notices from `cursor` on (a page's `following`); raises ValueError where it is none."""
     whose = _whose(account, scope)
     old, before = _place(cursor)
-    found: list[Told] = []
-    if not old:
-        found = _told(await connection.fetch(SQL["page_unread"], *whose, before, limit + 1), read=False)
-        before = NEWEST
-    if len(found) <= limit and not only_unread:
-        found += _told(await connection.fetch(SQL["page_read"], *whose, before, limit + 1 - len(found)), read=True)
-    shown = found[:limit]
-    if len(found) <= limit:
+    new = [] if old else await connection.fetch(SQL["unread"], *whose, before, limit + 1)
+    numbers = [(row["n"], False) for row in new]
+    if len(numbers) <= limit and not only_unread:
+        rest = before if old else NEWEST
+        seen = await connection.fetch(SQL["read"], *whose, rest, limit + 1 - len(numbers))
+        numbers += [(row["n"], True) for row in seen]
+    shown = await _told(connection, numbers[:limit])
+    if len(numbers) <= limit:
         return Page(shown, None)
-    last, after = shown[-1], found[limit]
-    return Page(shown, f"read-{last.n if last.read else NEWEST}" if after.read else f"new-{last.n}")
+    (last, last_read), (_, read) = numbers[limit - 1], numbers[limit]
+    return Page(shown, f"read-{last if last_read else NEWEST}" if read else f"new-{last}")
 
 
 async def ticket_of(
@@ -130,8 +129,10 @@ def _place(cursor: str) -> tuple[bool, int]:
     return part == "read", int(number)
 
 
-def _told(rows: list[asyncpg.Record], *, read: bool) -> list[Told]:
+async def _told(connection: asyncpg.Connection | asyncpg.Pool, numbers: list[tuple[int, bool]]) -> list[Told]:
+    rows = {row["n"]: row for row in await connection.fetch(SQL["notices"], [n for n, _ in numbers])}
     return [
-        Told(row["n"], row["id"], row["at"], row["kind"], row["ticket"], msgspec.json.decode(row["members"]), read)
-        for row in rows
+        Told(n, row["id"], row["at"], row["kind"], row["ticket"], msgspec.json.decode(row["members"]), read)
+        for n, read in numbers
+        if (row := rows.get(n)) is not None
     ]
