@@ -9,7 +9,7 @@ import pytest
 
 from haocha.domain.ticket import Ticket
 from haocha.store import aggregates, evidence, vault
-from haocha.web import orders, words
+from haocha.web import command_schema, orders, words
 from tests.web.running import Site, faults
 from tests.world import World
 
@@ -253,6 +253,25 @@ async def test_unknown_ticket_is_not_found(loop):
     """A ticket that is none is 404, also where the id is a rating's."""
     loop.id = (await loop.ticket()).source_id
     assert (await loop.give("handler", "accept", version=1)).status_code == 404
+
+
+@pytest.mark.parametrize("command", orders.ORDERS)
+def test_examples_of_the_schema_are_of_their_form(command):
+    """What the document shows is taken."""
+    order, wrong = orders.read(command, command_schema.EXAMPLES[command])
+    assert isinstance(order, orders.ORDERS[command])
+    assert wrong == []
+
+
+async def test_schema_has_the_commands(site):
+    """Each with its form, and the version that goes along."""
+    document = (await site.client.get("/schema")).json()
+    for command in orders.ORDERS:
+        operation = document["paths"][f"/v1/tickets/{{ticket_id}}/{command}"]["post"]
+        assert {"If-Match"} <= {parameter["name"] for parameter in operation["parameters"]}
+        name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        assert document["components"]["schemas"][name]["additionalProperties"] is False
+        assert {"200", "403", "409", "412", "422", "428"} <= operation["responses"].keys()
 
 
 def test_every_command_and_every_refusal_has_its_words():

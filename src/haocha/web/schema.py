@@ -233,7 +233,7 @@ EXT = {
     ]
 }
 KEY = {"type": "string", "maxLength": LONGEST_KEY, "pattern": r"^[^\u0000-\u001f\u007f]*$"}
-KEYS = frozenset({"window", "staff", "hall", "dept", "unit", "projectNo", "flag"})
+KEYS = frozenset({"window", "staff", "hall", "dept", "unit", "projectNo", "flag", "policy"})
 POSITION = {"type": "string", "pattern": "^[0-9]{1,18}$"}
 EMPTY = {"type": "string", "maxLength": 0}
 PUBLIC = ("/healthz", "/readyz", "/v1/receipts", "/v1/log")
