@@ -81,6 +81,19 @@ async def test_service_record_is_told_without_the_citizen(ticket):
     assert "张三丰" not in page
 
 
+async def test_supplement_stands_beside_the_first_rating(ticket):
+    """What joined the ticket is told with it, each as it was given."""
+    project = (await ticket.ticket()).snapshot.project_no
+    more = {"projectNo": project, "assessNumber": 2, "satisfaction": 2, "writingEvaluation": "一个月了还没有人联系"}
+    answer = await ticket.site.rate(await ticket.site.key(), evalDetail=["213"], **more)
+    assert answer.status_code == 201, answer.text
+    await ticket.world.react("open_ticket")
+    async with ticket.browser("handler") as browser:
+        page = (await browser.get(ticket.page)).text
+    said = re.search(r'aria-labelledby="said".*?</section>', page, re.DOTALL)[0]
+    assert said.index("排队两小时") < said.index("追评") < said.index("一个月了还没有人联系")
+
+
 async def test_window_has_a_record(ticket):
     """Its ratings of the last days and its other tickets."""
     first = await ticket.ticket()
@@ -303,6 +316,19 @@ async def test_erased_text_says_so(ticket):
     assert "调取录像，情况属实。" in page
 
 
+async def test_deleted_file_says_so(ticket):
+    """Where a file had to go its place is kept, on the page and on paper."""
+    await ticket.until("approving")
+    (piece,) = (await log.read_stream(ticket.site.pool, UUID(ticket.id)))[-1].event.evidence
+    async with ticket.browser("supervisor") as browser:
+        await ticket.site.pool.execute("DELETE FROM private.evidence WHERE digest = $1", piece.digest)
+        page = (await browser.get(ticket.page)).text
+        assert "凭证已删除" in page
+        assert "<img" not in page
+        assert (await browser.get(f"/v1{ticket.page}/evidence/{piece.digest}")).status_code == 404
+        assert (await browser.get(f"{ticket.page}/print")).status_code == 200
+
+
 async def test_open_page_hears_what_others_do(ticket):
     """Nothing new is an empty answer; then who did what, once."""
     async with ticket.browser("handler") as browser:
@@ -324,7 +350,7 @@ async def test_escalation_names_its_rule(ticket):
     )
     async with ticket.browser("leader") as browser:
         page = (await browser.get(ticket.page)).text
-    assert "红牌督办：签收逾期满 1 个工作日" in page
+    assert "红牌督办：签收超期满 1 个工作日" in page
 
 
 async def test_sheet_of_paper_has_everything(ticket):

@@ -14,11 +14,12 @@ from haocha.domain.ticket_events import Actor, Evidence, Snapshot
 from haocha.domain.workdays import Limit
 from haocha.store.log import Recorded
 from haocha.web import timeline, words
-from haocha.web.timeline import Names
+from haocha.web.timeline import Names, There
 
 AT = datetime(2026, 3, 2, 1, tzinfo=UTC)
 TICKET = UUID(int=7)
 NAMES = Names(Registry(), {"li": "李明", "quiet": ""}, DEFAULT)
+FILES = frozenset({"0" * 64})
 BY = Actor(account="li", unit="TAX", role="handler")
 
 
@@ -31,7 +32,7 @@ def told(event_class, texts=None, ended=None, names=NAMES, **members):
     """Tell one event."""
     event = event_class(originator_id=TICKET, originator_version=2, at=AT, **members)
     recorded = Recorded(5, TICKET, 2, event.TOPIC, event, AT)
-    (entry,) = timeline.entries([recorded], {2: ended} if ended else {}, texts or {}, names)
+    (entry,) = timeline.entries([recorded], {2: ended} if ended else {}, There(texts or {}, FILES), names)
     return entry
 
 
@@ -91,8 +92,8 @@ CASES = [
     ),
     (events.Reminded, {"stage": "fix"}, "整改"),
     (events.Reminded, {"stage": "fix", "rule": "warning:80", "due_at": AT}, "整改时限已用去 80%"),
-    (events.Escalated, {"level": "yellow", "rule": "ladder:yellow", "stage": "fix"}, "黄牌：整改逾期"),
-    (events.Escalated, {"level": "talk", "rule": "ladder:talk", "stage": "fix"}, "约谈：整改逾期满 5 个工作日"),
+    (events.Escalated, {"level": "yellow", "rule": "ladder:yellow", "stage": "fix"}, "黄牌：整改超期"),
+    (events.Escalated, {"level": "talk", "rule": "ladder:talk", "stage": "fix"}, "约谈：整改超期满 5 个工作日"),
     (
         events.Escalated,
         {"level": "red", "rule": "rounds", "stage": "verification"},
@@ -164,10 +165,10 @@ def test_texts_stand_under_their_labels_and_erased_ones_keep_their_place():
     members = {"round": 1, "measures": text(1), "responsible": "TAX/7", "evidence": (PHOTO,)}
     entry = told(events.FixSubmitted, {UUID(int=1): "加开窗口", UUID(int=9): "新窗口"}, by=BY, **members)
     assert [(one.label, one.body) for one in entry.writings] == [("整改措施", "加开窗口")]
-    assert entry.evidence == ((PHOTO, "新窗口"),)
+    assert entry.evidence == ((PHOTO, "新窗口", True),)
     erased = told(events.FixSubmitted, by=BY, **members)
     assert [one.body for one in erased.writings] == [None]
-    assert erased.evidence == ((PHOTO, ""),)
+    assert erased.evidence == ((PHOTO, "", True),)
 
 
 def test_all_texts_of_a_stream_are_asked_for():

@@ -87,6 +87,11 @@ async def described(connection: asyncpg.Connection | asyncpg.Pool, named: str) -
     return None if row is None else Evidence(digest=row["digest"], media_type=row["media_type"], size=row["size"])
 
 
+async def kept(connection: asyncpg.Connection | asyncpg.Pool, digests: list[str]) -> frozenset[str]:
+    """Return those of the digests under which a file is kept."""
+    return frozenset(row["digest"] for row in await connection.fetch(SQL["kept"], digests))
+
+
 async def body(connection: asyncpg.Connection | asyncpg.Pool, named: str) -> bytes | None:
     """Return the file itself, None where it is gone."""
     found: bytes | None = await connection.fetchval(SQL["body"], named)

@@ -5,6 +5,9 @@ INSERT INTO private.evidence AS e (digest, media_type, size, body, kept_by, kept
 ON CONFLICT ON CONSTRAINT evidence_digest DO UPDATE SET kept_at = greatest(e.kept_at, excluded.kept_at);
 -- section: query described
 SELECT digest, media_type, size FROM private.evidence WHERE digest = $1;
+-- section: query kept
+-- $1 digests
+SELECT digest FROM private.evidence WHERE digest = ANY($1);
 -- section: query body
 SELECT body FROM private.evidence WHERE digest = $1;
 -- section: query sweep

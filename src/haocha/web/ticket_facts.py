@@ -4,7 +4,7 @@ The ticket is read from its own stream, so that the page is never behind; what i
 through comes from the read models.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -18,16 +18,16 @@ from haocha.domain.policy import Stage, Terms
 from haocha.domain.rating import Rating
 from haocha.domain.service import ServiceRecorded
 from haocha.domain.ticket import Ticket
-from haocha.domain.ticket_events import Evidence, Joined, Opened, Snapshot, Source
+from haocha.domain.ticket_events import Joined, Opened, Snapshot, Source
 from haocha.domain.workdays import ONE_DAY, SHANGHAI
 from haocha.inspections import tree
-from haocha.store import aggregates, log, sql, vault
+from haocha.store import aggregates, evidence, log, sql, vault
 from haocha.store.log import Recorded
 from haocha.web import reading, timeline, words
 from haocha.web.context import Context
 from haocha.web.lights import Light, light
 from haocha.web.problems import not_found
-from haocha.web.timeline import Entry, Names, Writing
+from haocha.web.timeline import Entry, Names, Paper, There, Writing
 
 SQL: Final = sql.load(Path(__file__).with_suffix(".sql")).named("query")
 
@@ -79,7 +79,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     writings: tuple[Writing, ...]
     flags: tuple[str, ...]
     named: bool
-    evidence: tuple[tuple[Evidence, str], ...]
+    evidence: tuple[Paper, ...]
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,30 +172,34 @@ async def version(context: Context, ticket_id: UUID) -> int:
     return await context.pool.fetchval(SQL["version"], ticket_id) or 0
 
 
-async def written(context: Context, stream: Sequence[Recorded]) -> dict[UUID, str]:
-    """Return the texts of a stream that are still there, numbers that look like somebody's covered."""
+async def there(context: Context, stream: Sequence[Recorded]) -> There:
+    """Return what is still there of texts, numbers that look like somebody's covered, and of files."""
     found = await vault.bodies(context.pool, list(timeline.references(stream)))
-    return {number: reading.covered(body) for number, body in found.items()}
+    digests = [piece.digest for recorded in stream for piece in timeline.evidence(recorded.event)]
+    return There(
+        {number: reading.covered(body) for number, body in found.items()},
+        await evidence.kept(context.pool, digests) if digests else frozenset(),
+    )
 
 
-async def course(context: Context, known: Told, texts: Mapping[UUID, str]) -> list[Entry]:
+async def course(context: Context, known: Told, there: There) -> list[Entry]:
     """Tell the ticket's timeline, oldest first."""
     rows = await context.pool.fetch(SQL["names"], list(timeline.actors(known.stream)))
     rules = await terms(context, known.ticket)
     names = Names(context.registry, {row["username"]: row["name"] for row in rows}, rules.policy)
-    return timeline.entries(known.stream, known.ended, texts, names)
+    return timeline.entries(known.stream, known.ended, there, names)
 
 
-def said(stream: Sequence[Recorded], texts: Mapping[UUID, str]) -> list[Said]:
+def said(stream: Sequence[Recorded], there: There) -> list[Said]:
     """Return what opened the ticket and what joined it, in the order it came."""
     return [
-        _said(recorded.event.source, recorded.event.snapshot, texts)
+        _said(recorded.event.source, recorded.event.snapshot, there)
         for recorded in stream
         if isinstance(recorded.event, Opened | Joined)
     ]
 
 
-def _said(source: Source, snapshot: Snapshot, texts: Mapping[UUID, str]) -> Said:
+def _said(source: Source, snapshot: Snapshot, there: There) -> Said:
     return Said(
         source=source,
         kind=words.KINDS.get(snapshot.kind, snapshot.kind),
@@ -205,13 +209,13 @@ def _said(source: Source, snapshot: Snapshot, texts: Mapping[UUID, str]) -> Said
         day=snapshot.day,
         indicators=tuple(codes.INDICATORS.get(code, (0, code))[1] for code in snapshot.eval_detail),
         writings=tuple(
-            Writing(label, texts.get(snapshot.texts[name].id))
+            Writing(label, there.texts.get(snapshot.texts[name].id))
             for name, label in TEXTS.items()
             if name in snapshot.texts
         ),
         flags=tuple(FLAGS.get(flag, flag) for flag in snapshot.flags),
         named=snapshot.named,
-        evidence=timeline.captioned(snapshot.evidence, texts),
+        evidence=timeline.papers(snapshot.evidence, there),
     )
 
 

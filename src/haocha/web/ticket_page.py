@@ -28,13 +28,14 @@ from haocha.web.people import check_form, requires_account
 from haocha.web.problems import Problem, not_found
 from haocha.web.ticket_facts import Told
 from haocha.web.ticket_forms import Choices, Field, Options
-from haocha.web.timeline import Entry
+from haocha.web.timeline import Entry, There
 from haocha.web.work import work_page
 
 LARGEST_FORM: Final = ticket_forms.MOST_FILES * evidence.LARGEST_BODY
 GONE: Final = "有一份凭证已经不在了，请重新上传。"
 TOO_MANY: Final = f"凭证最多 {ticket_forms.MOST_FILES} 份。"
 LOST: Final = 412
+NOTHING: Final = There({}, frozenset())
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -83,18 +84,18 @@ async def print_page(request: Request[Any, Any, Any], ticket_id: FromPath[UUID])
     """Show a ticket as a sheet of paper (整改工单)."""
     context: Context = request.app.state.context
     known = await visible(context, request.state.account, ticket_id)
-    texts, standing = (
-        await ticket_facts.written(context, known.stream),
+    standing, there = (
         await ticket_facts.standing(context, known.ticket),
+        await ticket_facts.there(context, known.stream),
     )
     return pages.page(
         "ticket_print.html",
         ticket=known.ticket,
-        said=ticket_facts.said(known.stream, texts),
+        said=ticket_facts.said(known.stream, there),
         place=ticket_facts.place(context, known.ticket, standing.matter),
         standing=standing,
         service=await ticket_facts.service(context, known.ticket),
-        entries=await ticket_facts.course(context, known, texts),
+        entries=await ticket_facts.course(context, known, there),
         unit=context.registry.name("org", known.ticket.unit) or known.ticket.unit,
         words=words,
         levels=LEVELS,
@@ -112,7 +113,7 @@ async def news(request: Request[Any, Any, Any], ticket_id: FromPath[UUID]) -> Re
     if await ticket_facts.version(context, ticket_id) <= seen:
         return Response(b"", status_code=204, headers=pages.PERSONAL)
     known = await visible(context, request.state.account, ticket_id)
-    later = [entry for entry in await ticket_facts.course(context, known, {}) if entry.version > seen]
+    later = [entry for entry in await ticket_facts.course(context, known, NOTHING) if entry.version > seen]
     answer = {
         "version": known.ticket.version,
         "says": [" ".join((entry.who, pages.clock(entry.at), entry.title, entry.gist)).strip() for entry in later],
@@ -214,8 +215,8 @@ async def _page(
     account: Account = request.state.account
     ticket, now = known.ticket, context.now()
     rules = await ticket_facts.terms(context, ticket)
-    texts = await ticket_facts.written(context, known.stream)
-    entries = await ticket_facts.course(context, known, texts)
+    there = await ticket_facts.there(context, known.stream)
+    entries = await ticket_facts.course(context, known, there)
     allowed = ticket.allowed(account, rules, now)
     chosen = ticket_forms.chosen(allowed, asked)
     standing = await ticket_facts.standing(context, ticket)
@@ -228,7 +229,7 @@ async def _page(
         unit=context.registry.name("org", ticket.unit) or ticket.unit,
         place=ticket_facts.place(context, ticket, standing.matter),
         running=ticket_facts.running(ticket, rules, now),
-        said=ticket_facts.said(known.stream, texts),
+        said=ticket_facts.said(known.stream, there),
         standing=standing,
         service=await ticket_facts.service(context, ticket),
         record=await ticket_facts.record(context, ticket, now),

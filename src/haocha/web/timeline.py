@@ -1,7 +1,7 @@
 """The timeline of a ticket (工单经过): each event as people read it: who, when, what in words, and how long it took.
 
-Pure: the events, the texts that are still there and the names are arguments. The page, the print view and the bar that
-says what happened meanwhile are made of the same entries.
+Pure: the events, what is still there of texts and files, and the names are arguments. The page, the print view and the
+bar that says what happened meanwhile are made of the same entries.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,6 +45,21 @@ class Writing(msgspec.Struct, frozen=True):
     body: str | None
 
 
+class Paper(NamedTuple):
+    """A file with its caption; not `kept` where it was deleted."""
+
+    piece: Evidence
+    caption: str
+    kept: bool
+
+
+class There(NamedTuple):
+    """What is still there of what events refer to: texts by their ids, files by their digests."""
+
+    texts: Mapping[UUID, str]
+    files: frozenset[str]
+
+
 class Due(msgspec.Struct, frozen=True):
     """A deadline that an event set or moved."""
 
@@ -64,8 +79,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     tone: Tone
     writings: tuple[Writing, ...]
-    evidence: tuple[tuple[Evidence, str], ...]
-    """Files with their captions."""
+    evidence: tuple[Paper, ...]
     took: str
     dues: tuple[Due, ...]
     other: tuple[UUID, str] | None
@@ -118,9 +132,12 @@ def evidence(event: TicketEvent) -> tuple[Evidence, ...]:
     return pieces
 
 
-def captioned(pieces: Sequence[Evidence], texts: Mapping[UUID, str]) -> tuple[tuple[Evidence, str], ...]:
+def papers(pieces: Sequence[Evidence], there: There) -> tuple[Paper, ...]:
     """Return files with their captions."""
-    return tuple((piece, texts.get(piece.caption.id, "") if piece.caption else "") for piece in pieces)
+    return tuple(
+        Paper(piece, there.texts.get(piece.caption.id, "") if piece.caption else "", piece.digest in there.files)
+        for piece in pieces
+    )
 
 
 def actors(stream: Sequence[Recorded]) -> set[str]:
@@ -130,14 +147,12 @@ def actors(stream: Sequence[Recorded]) -> set[str]:
     return (acted | responsible) - {""}
 
 
-def entries(
-    stream: Sequence[Recorded], ended: Mapping[int, Stage], texts: Mapping[UUID, str], names: Names
-) -> list[Entry]:
+def entries(stream: Sequence[Recorded], ended: Mapping[int, Stage], there: There, names: Names) -> list[Entry]:
     """Tell a ticket's stream, oldest first; `ended` is the stage that an event's version ended."""
-    return [_entry(recorded, ended.get(recorded.originator_version), texts, names) for recorded in stream]
+    return [_entry(recorded, ended.get(recorded.originator_version), there, names) for recorded in stream]
 
 
-def _entry(recorded: Recorded, ended: Stage | None, texts: Mapping[UUID, str], names: Names) -> Entry:
+def _entry(recorded: Recorded, ended: Stage | None, there: There, names: Names) -> Entry:
     event: TicketEvent = recorded.event
     who, role = names.actor(event.by)
     kind = recorded.topic.partition(":")[0].partition(".")[2]
@@ -149,8 +164,8 @@ def _entry(recorded: Recorded, ended: Stage | None, texts: Mapping[UUID, str], n
         who=who,
         role=role,
         tone=_tone(event),
-        writings=tuple(_writings(event, texts)),
-        evidence=captioned(evidence(event), texts),
+        writings=tuple(_writings(event, there)),
+        evidence=papers(evidence(event), there),
         took=f"{words.STAGES[ended]}用时 {duration(event.worked)}（工作时间）" if ended and event.worked else "",
         dues=tuple(
             Due(words.STAGES[stage], at, stage in event.provisional) for stage, at in sorted(event.dues.items())
@@ -226,7 +241,7 @@ def escalation(event: events.Escalated, policy: Policy) -> str:
         return "重开次数已用完，评价人仍不满意"
     overdue = next((rung.overdue for rung in policy.ladder if f"{LADDER}{rung.level}" == event.rule), None)
     since = f"满 {limit(overdue)}" if overdue is not None and overdue != Limit(0) else ""
-    return f"{words.STAGES[event.stage]}逾期{since}"
+    return f"{words.STAGES[event.stage]}超期{since}"
 
 
 def duration(minutes: int) -> str:
@@ -253,11 +268,11 @@ def _tone(event: TicketEvent) -> Tone:
             return ""
 
 
-def _writings(event: TicketEvent, texts: Mapping[UUID, str]) -> Iterator[Writing]:
+def _writings(event: TicketEvent, there: There) -> Iterator[Writing]:
     for name, label in LABELS.items():
         reference: Any = getattr(event, name, None)
         if isinstance(reference, TextReference):
-            yield Writing(label, texts.get(reference.id))
+            yield Writing(label, there.texts.get(reference.id))
 
 
 def _other(event: TicketEvent) -> tuple[UUID, str] | None:
