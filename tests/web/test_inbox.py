@@ -61,7 +61,7 @@ async def test_unread_come_first_and_say_what_to_do(site, handler):
     page = await site.client.get("/desk/inbox", headers=PAGE)
     assert shown(page) == ([one.members["number"] for one in (third, second, first)], 3)
     assert f"工单 {second.members['number']} 的整改已超过时限 6月10日 17:00：红牌督办。" in page.text
-    assert '<span class="mark bad">逾期</span>' in page.text
+    assert '<span class="mark bad">超期</span>' in page.text
     assert '<span class="mark warn">预警</span>' in page.text
     answer = await site.client.get(f"/desk/inbox/{numbers[1]}", headers=PAGE)
     assert (answer.status_code, answer.headers["location"]) == (303, f"/tickets/{UUID(int=7)}")
@@ -136,6 +136,20 @@ async def test_pages_go_on_where_the_last_one_ended(site, handler):
     newest_first = [one.members["number"] for one in reversed(told)]
     assert found == newest_first
     assert (await site.client.get("/desk/inbox?cursor=nonsense", headers=PAGE)).headers["location"] == "/desk/inbox"
+
+
+async def test_count_of_an_open_page_stays_current(site, handler):
+    """What the navigation asks for now and then; many are not counted to the end."""
+    _, unit = handler
+    await tell(site.pool, *(notice(unit) for _ in range(2)))
+    assert (await site.client.get("/desk/inbox/count")).json() == {"unread": 2, "many": False}
+    await tell(site.pool, *(notice(unit) for _ in range(notices.MOST)))
+    assert (await site.client.get("/desk/inbox/count")).json() == {"unread": notices.MOST, "many": True}
+    page = await site.client.get("/desk/inbox", headers=PAGE)
+    assert "未读 99 条以上" in page.text
+    assert "，未读</span> 99+</span>" in page.text
+    site.client.cookies.clear()
+    assert (await site.client.get("/desk/inbox/count")).status_code == 401
 
 
 async def test_nobody_without_an_account_sees_one(site):

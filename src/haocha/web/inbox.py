@@ -35,6 +35,13 @@ class Read(msgspec.Struct, frozen=True):
     upto: Number = 0
 
 
+class Count(msgspec.Struct, frozen=True):
+    """How much is unread; `many` where it was counted no further."""
+
+    unread: int
+    many: bool
+
+
 class Line(msgspec.Struct, frozen=True):
     """One notice as the page shows it."""
 
@@ -79,6 +86,15 @@ async def inbox_page(request: Request[Any, Any, Any]) -> Response[Any]:
     )
 
 
+@get(f"{HERE}/count", guards=[people.requires_account(*work.MAY_OPEN[HERE])], include_in_schema=False)
+async def count_unread(request: Request[Any, Any, Any]) -> Count:
+    """Count what is unread, for the navigation of a page that stays open."""
+    context: Context = request.app.state.context
+    account: Account = request.state.account
+    unread = await notices.unread(context.pool, account, scope_of(context, account))
+    return Count(unread, many=unread >= notices.MOST)
+
+
 @get(f"{HERE}/{{number:int}}", guards=[guard], include_in_schema=False)
 async def open_notice(request: Request[Any, Any, Any], number: FromPath[int]) -> Response[Any]:
     """Take a notice as read and go to its ticket."""
@@ -115,4 +131,4 @@ def _address(only: str, cursor: str = "") -> str:
     return f"{HERE}?{query}" if query else HERE
 
 
-routes = [inbox_page, open_notice, mark_read]
+routes = [inbox_page, count_unread, open_notice, mark_read]
