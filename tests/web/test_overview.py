@@ -149,7 +149,7 @@ async def test_nothing_to_show_is_said(lone_site, supervisor):
     await tell(lone_site.pool)
     said = words_of(await page(lone_site, supervisor))
     assert "没有在办的工单" in said
-    assert "没有逾期的工单" in said
+    assert "没有超期的工单" in said
     assert "整改率 — 0 / 0 件" in said
 
 

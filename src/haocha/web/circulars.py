@@ -40,7 +40,7 @@ COUNTS: Final = {
     "unreachable": "其中无法联系",
     "merged": "其中已合并",
     "standing": "期末在办",
-    "overdue": "期末逾期",
+    "overdue": "期末超期",
     "reopened": "重开",
     "appealed": "申诉",
 }
@@ -198,7 +198,7 @@ def sheets(circular: Circular) -> list[Sheet]:
         for flow in circular.units
     ]
     compared = (Column("指标", 18), Column("本期", 18), Column("上期", 18))
-    lists = {"逾期": circular.late, "督办": circular.raised, "重开": circular.back}
+    lists = {"超期": circular.late, "督办": circular.raised, "重开": circular.back}
     return [
         Sheet("指标", compared, exports.all_at_once(figures), heading),
         Sheet(

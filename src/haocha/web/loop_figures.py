@@ -33,7 +33,7 @@ FIGURES: Final[dict[str, tuple[str, str, str]]] = {
 COUNTS: Final[dict[str, str]] = {
     "tickets": "工单",
     "open": "未办结",
-    "overdue": "逾期未办结",
+    "overdue": "超期未办结",
     "fixed": "已整改",
     "explained": "已解释",
     "excluded": "不予采纳",

@@ -33,7 +33,7 @@ from haocha.web.work import MAY_OPEN, work_page
 HERE: Final = "/desk/ledger"
 ROWS: Final = 50
 BATCH: Final = 500
-QUEUES: Final = {"all": "全部", "open": "未办结", "overdue": "逾期未办结", "closed": "已办结"}
+QUEUES: Final = {"all": "全部", "open": "未办结", "overdue": "超期未办结", "closed": "已办结"}
 FURTHER: Final = ("hall", "level", "ground", "status", "escalated", "openedFrom", "openedTo", "area")
 COLUMNS: Final = (
     Column("工单编号", 16), Column("来源", 10), Column("评价等级", 10), Column("评价指标", 24), Column("事项", 24),
@@ -205,7 +205,7 @@ def entry(registry: Registry, row: Any, now: datetime) -> Entry:
         measures=NUMBERS.sub("＊＊＊", row["measures_body"] or ""),
         due=moment(row["fix_due_at"]),
         state="已办结" if row["outcome"] else words.STATUSES[STATUS_OF[row["stage"]]],
-        lateness="逾期未办" if late else "曾超期" if row["late"] else "",
+        lateness="超期未办" if late else "曾超期" if row["late"] else "",
         outcome=words.OUTCOMES.get(row["outcome"], ""),
         result=words.RESULTS.get(row["result"], ""),
         reopened=row["reopened"],

@@ -43,7 +43,7 @@ SENTENCES: Final = {
 MARKS: Final = {
     "warning": ("预警", "warn"),
     "urged": ("催办", "warn"),
-    "overdue": ("逾期", "bad"),
+    "overdue": ("超期", "bad"),
     "rounds_spent": ("督办", "bad"),
     "appeal_upheld": ("结果", ""),
     "appeal_dismissed": ("结果", ""),
