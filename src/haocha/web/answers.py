@@ -4,6 +4,7 @@ from typing import Any
 
 from haocha.domain.codes import CHANNELS
 from haocha.domain.ticket_state import LADDER, STATUSES
+from haocha.web.loop_figures import COUNTS, FIGURES
 
 TEXT = {"type": "string"}
 TRUTH = {"type": "boolean"}
@@ -246,11 +247,23 @@ CALENDAR = members(
     },
     {"by": TEXT},
 )
+_SHARE = members({"numerator": WHOLE, "denominator": WHOLE, "rate": RATE})
+_STAGE = members({"n": WHOLE, "medianHours": maybe(NUMBER), "p90Hours": maybe(NUMBER), "onTime": _SHARE})
+_LOOP = members(
+    dict.fromkeys(COUNTS, WHOLE)
+    | dict.fromkeys(FIGURES, _SHARE)
+    | {"stages": {"type": "object", "additionalProperties": _STAGE}}
+)
+TICKET_STATS = page(
+    _LOOP | {"required": [*_LOOP["required"], "key", "name"]},
+    {"at": MOMENT, "by": maybe(TEXT), "basis": TEXT, "from": maybe(DAY), "to": maybe(DAY), "total": _LOOP},
+)
 GETS = {
     "listRatings": RATINGS,
     "getRating": RATING,
     "listTickets": TICKETS,
     "getTicket": TICKET,
+    "getTicketStats": TICKET_STATS,
     "listTicketEvents": TICKET_EVENTS,
     "getReceipt": FOUND,
     "getLog": LOG,

@@ -44,7 +44,9 @@ Basis = Annotated[
 Unit = Annotated[str | None, QueryParameter(name="unit", schema_extra=_key, description="承办单位代码")]
 Window = Annotated[str | None, QueryParameter(name="window", schema_extra=_key, description="大厅代码/窗口号")]
 Staff = Annotated[str | None, QueryParameter(name="staff", schema_extra=_key, description="部门代码/工号")]
-Ground = Annotated[str | None, QueryParameter(name="ground", schema_extra=_key, description="核实认定的原因")]
+Ground = Annotated[
+    str | None, QueryParameter(name="ground", schema_extra={"enum": list(words.GROUNDS)}, description="核实认定的原因")
+]
 Source = Annotated[
     str | None,
     QueryParameter(
@@ -126,7 +128,7 @@ def read(parameters: Parameters, scope: Scope) -> Asked:
         hall=parameters.text("hall"),
         window=parameters.text("window"),
         staff=parameters.text("staff"),
-        ground=parameters.text("ground"),
+        ground=parameters.choice("ground", words.GROUNDS),
         sources=sources.split(",") if sources else None,
         policy=parameters.text("policy"),
         basis=parameters.choice("basis", BASES) or "opened",
