@@ -1,10 +1,13 @@
 """`POST /v1/tickets/{id}/{command}`: the loop over HTTP, versions, guards, and what each refusal says."""
 
 import asyncio
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID
 
 import httpx
+import msgspec
 import pytest
 
 from haocha.domain.ticket import Ticket
@@ -13,6 +16,7 @@ from haocha.web import command_schema, orders, words
 from tests.web.running import Site, faults
 from tests.world import World
 
+GUIDE = (Path(__file__).parents[2] / "docs" / "integrators.md").read_text(encoding="utf-8")
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 64
 REVIEW = {
     "verdict": "substantiated",
@@ -272,6 +276,31 @@ async def test_schema_has_the_commands(site):
         name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
         assert document["components"]["schemas"][name]["additionalProperties"] is False
         assert {"200", "403", "409", "412", "422", "428"} <= operation["responses"].keys()
+
+
+def table(name: str) -> dict[str, list[str]]:
+    """Return the rows of a table of the guide by the code in their first cell."""
+    lines = GUIDE.partition(f"<!-- {name} -->\n")[2].partition("\n\n")[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return {row[0].split("`")[1]: row for row in rows}
+
+
+def test_guide_lists_every_command_with_its_members():
+    """Required members stand bare, the others in brackets; the words are those of the pages."""
+    for command, (name, _, members) in table("commands").items():
+        fields = msgspec.structs.fields(orders.ORDERS[command])
+        assert name.endswith(words.COMMANDS[command])
+        optional = set(re.findall(r"\[`(\w+)`", members))
+        named = set(re.findall(r"`(\w+)`", members))
+        assert named == {field.encode_name for field in fields}
+        guarded = {"measures", "responsible", "evidence"} if command == "fix" else set()
+        assert optional == {field.encode_name for field in fields if not field.required} - guarded
+    assert table("commands").keys() == orders.ORDERS.keys()
+
+
+def test_guide_lists_every_refusal():
+    """What can be refused is documented, and nothing else."""
+    assert table("refusals").keys() == words.REFUSALS.keys()
 
 
 def test_every_command_and_every_refusal_has_its_words():
