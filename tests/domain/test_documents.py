@@ -22,6 +22,13 @@ def document(**members):
     return read
 
 
+def staged(stage, limit, **members):
+    """Return the default policy with another limit of a stage."""
+    value = document()
+    value["policy"]["stages"][stage] |= {"limit": limit} | members
+    return value
+
+
 def faults(check, value):
     """Return the faults of a document as pointers and codes."""
     with pytest.raises(Faulty) as caught:
@@ -39,6 +46,14 @@ def test_policy_survives_its_file(policy):
     """Written and read again it is the same."""
     published = policy_document.Document(policy, "jinan", area="3701", dept="tax")
     assert policy_document.check(policy_document.read(policy_document.write(published, "heading"))) == published
+
+
+def test_limit_in_minutes_survives_its_file():
+    """By the clock, in place of days."""
+    value = staged("contact", {"days": 0, "minutes": 60})
+    taken = policy_document.check(value)
+    assert taken.policy.stages["contact"].limit == Limit(0, minutes=60)
+    assert policy_document.check(policy_document.read(policy_document.write(taken))) == taken
 
 
 def test_policy_survives_json():
@@ -112,6 +127,22 @@ def test_all_faults_are_named_at_once():
         ),
         (document(warnings="80"), {("/policy/warnings", "form")}),
         (document(stages=[]), {("/policy/stages", "form")}),
+        (staged("contact", {"days": 1, "minutes": 60}), {("/policy/stages/contact/limit/days", "range")}),
+        (staged("contact", {"days": 0, "minutes": 0}), {("/policy/stages/contact/limit/minutes", "range")}),
+        (staged("contact", {"days": 0, "minutes": "x"}), {("/policy/stages/contact/limit/minutes", "form")}),
+        (
+            staged("fix", {"days": 0, "minutes": 9}, difficult={"days": 0, "minutes": 8}),
+            {("/policy/stages/fix/difficult/minutes", "order")},
+        ),
+        (
+            document(
+                ladder=[
+                    {"level": level, "overdue": {"days": 0, "minutes": 9 - n}}
+                    for n, level in enumerate(["red", "talk"])
+                ]
+            ),
+            {("/policy/ladder/1/overdue/minutes", "order")},
+        ),
         (document(rounds=True), {("/policy/rounds", "form")}),
     ],
 )

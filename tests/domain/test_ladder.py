@@ -129,3 +129,15 @@ def test_warnings_come_before_the_deadline_and_rungs_do_not(start, limit, warnin
     assert len({step.rule for step in told}) == len(told) == len(warnings) + len(policy.ladder)
     for step in told:
         assert due <= step.at if step.level else start - timedelta(minutes=1) <= step.at <= max(start, due)
+
+
+def test_limits_by_the_clock_have_steps_by_the_clock():
+    """On a Sunday night, too: a share of the minutes, and so many minutes behind."""
+    minutes = msgspec.structs.replace(
+        DEFAULT, warnings=(80,), ladder=(Rung("yellow", Limit(0)), Rung("red", Limit(0, minutes=4)))
+    )
+    assert plan("2025-06-08 23:50", Limit(0, minutes=20), minutes) == {
+        "warning:80": "06-09 00:06",
+        "ladder:yellow": "06-09 00:10",
+        "ladder:red": "06-09 00:14",
+    }

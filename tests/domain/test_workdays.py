@@ -65,6 +65,13 @@ def test_no_days_is_by_the_close_of_the_same_day():
     assert PLAIN.deadline(at("2025-06-06 17:01"), Limit(0), HOURS).at == at("2025-06-09 17:00")
 
 
+def test_minutes_are_by_the_clock():
+    """Day and night, holidays too, and never provisional."""
+    holiday = NATIONAL.deadline(at("2025-10-01 23:30"), Limit(0, minutes=60), HOURS)
+    assert holiday == (at("2025-10-02 00:30"), False)
+    assert not NATIONAL.deadline(at("2030-01-01 00:00"), Limit(0, minutes=60), HOURS).provisional
+
+
 def test_natural_days_end_at_midnight_whatever_the_day():
     """A limit in natural days counts every day and ends with the last of them."""
     assert NATIONAL.deadline(at("2025-09-30 10:00"), Limit(1, "natural"), HOURS) == (at("2025-10-02 00:00"), False)

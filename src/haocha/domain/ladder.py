@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple, get_args
 
 from haocha.domain.policy import Difficulty, Level, Stage, Terms
-from haocha.domain.workdays import ONE_DAY, SHANGHAI
+from haocha.domain.workdays import ONE_DAY, SHANGHAI, Limit
 
 INSTANT: Final = timedelta(microseconds=1)
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
@@ -39,15 +39,23 @@ def steps(terms: Terms, stage: Stage, start: datetime, due: datetime, difficulty
     if stage == "look_back":
         return [Step(LOOK_BACK, due)]
     rule = terms.policy.stages.get(stage)
-    working = rule is not None and rule.limit_for(difficulty).unit == "working"
+    limit = rule.limit_for(difficulty) if rule is not None else None
+    working = limit is not None and limit.unit == "working" and not limit.minutes
     found = [
         Step(f"warning:{share}", _share(terms, start, due, share, working=working)) for share in terms.policy.warnings
     ]
-    for rung in terms.policy.ladder:
-        # The instant of a deadline belongs to the day that it ends, also where that is midnight.
-        late = terms.calendar.deadline(due - INSTANT, rung.overdue, terms.policy.hours).at if rung.overdue.days else due
-        found.append(Step(f"ladder:{rung.level}", late, rung.level))
+    found += [
+        Step(f"ladder:{rung.level}", _behind(terms, due, rung.overdue), rung.level) for rung in terms.policy.ladder
+    ]
     return sorted(found, key=lambda step: (step.at, step.weight))
+
+
+def _behind(terms: Terms, due: datetime, overdue: Limit) -> datetime:
+    """Return when a deadline is so much overdue."""
+    if overdue.minutes or not overdue.days:
+        return due + timedelta(minutes=overdue.minutes or 0)
+    # The instant of a deadline belongs to the day that it ends, also where that is midnight.
+    return terms.calendar.deadline(due - INSTANT, overdue, terms.policy.hours).at
 
 
 def _share(terms: Terms, start: datetime, due: datetime, share: int, *, working: bool) -> datetime:

@@ -33,6 +33,9 @@ BESIDE: Final[frozenset[Stage]] = frozenset({"contact", "closing"})
 """Stages that are never entered: they run beside the others, from the opening."""
 FROM_OPENING: Final[frozenset[Stage]] = BESIDE | {"review", "fix"}
 
+_ANY_RULE: Final = ({"limit": {"days": 1}}, {"limit": {"days": 1}, "start": "opened"})
+"""Stands for a faulty rule of a stage, where the others are looked at; the second of one that runs beside them."""
+
 RANGES: Final = {
     "contactAttempts": range(1, 21),
     "verificationAttempts": range(1, 21),
@@ -40,6 +43,7 @@ RANGES: Final = {
     "repeatDays": range(366),
 }
 DAYS: Final = range(367)
+NO_DAYS: Final = range(1)  # beside minutes, which stand for them
 MINUTES: Final = range(1, 10_081)
 PERCENT: Final = range(101)
 
@@ -143,7 +147,7 @@ def _mended(policy: Any, faults: list[Fault]) -> dict[str, Any]:
     for name in mended:
         if name == "stages" and isinstance(policy.get(name), dict):
             mended[name] = {
-                stage: {"limit": {"days": 1}} if _hit(f"/policy/stages/{stage}", faults) else rule
+                stage: _ANY_RULE[stage in BESIDE] if _hit(f"/policy/stages/{stage}", faults) else rule
                 for stage, rule in policy[name].items()
                 if stage in get_args(Stage)
             }
@@ -213,9 +217,10 @@ def _laws_of_stage(stage: Stage, pointer: str, rule: StageRule) -> Iterator[Faul
     if rule.start == "opened" and stage not in FROM_OPENING:
         yield Fault(f"{pointer}/start", "start", "entered")
     for name, shorter, longer in (("simple", rule.simple, rule.limit), ("difficult", rule.limit, rule.difficult)):
-        if shorter and longer and shorter.unit == longer.unit and shorter.days > longer.days:
-            bound = f"≤ {longer.days}" if name == "simple" else f"≥ {shorter.days}"
-            yield Fault(f"{pointer}/{name}/days", "order", bound)
+        if shorter and longer and _ascend(shorter, longer) is False:
+            unit = "minutes" if shorter.minutes else "days"
+            bound = f"≤ {getattr(longer, unit)}" if name == "simple" else f"≥ {getattr(shorter, unit)}"
+            yield Fault(f"{pointer}/{name}/{unit}", "order", bound)
 
 
 def _laws_of_ladder(policy: Policy) -> Iterator[Fault]:
@@ -228,13 +233,23 @@ def _laws_of_ladder(policy: Policy) -> Iterator[Fault]:
             continue
         if levels.index(rung.level) <= levels.index(before.level):
             yield Fault(f"{pointer}/level", "order", f"> {before.level}")
-        if rung.overdue.unit == before.overdue.unit and rung.overdue.days < before.overdue.days:
-            yield Fault(f"{pointer}/overdue/days", "order", f"≥ {before.overdue.days}")
+        if _ascend(before.overdue, rung.overdue) is False:
+            unit = "minutes" if before.overdue.minutes else "days"
+            yield Fault(f"{pointer}/overdue/{unit}", "order", f"≥ {getattr(before.overdue, unit)}")
+
+
+def _ascend(shorter: Limit, longer: Limit) -> bool | None:
+    """Say whether one limit is not longer than the other; None where they are of different kinds."""
+    if shorter.minutes or longer.minutes:
+        return shorter.minutes <= longer.minutes if shorter.minutes and longer.minutes else None
+    return shorter.days <= longer.days if shorter.unit == longer.unit else None
 
 
 def _limit(pointer: str, limit: Limit) -> Iterator[Fault]:
-    yield from _within(f"{pointer}/days", limit.days, DAYS)
-    if limit.minutes is not msgspec.UNSET:
+    if limit.minutes is msgspec.UNSET:
+        yield from _within(f"{pointer}/days", limit.days, DAYS)
+    else:
+        yield from _within(f"{pointer}/days", limit.days, NO_DAYS)
         yield from _within(f"{pointer}/minutes", limit.minutes, MINUTES)
 
 

@@ -110,8 +110,8 @@ def facts(policy: Policy) -> Iterator[Fact]:
     yield Fact("联系与回访", "回头看", f"{policy.look_back.percent}%，办结后 {limit(policy.look_back.after)}")
     yield Fact("督办", "到期前提醒", "、".join(f"时限用去 {percent}%" for percent in policy.warnings) or "无")
     for rung in policy.ladder:
-        late = limit(rung.overdue) if rung.overdue.days else "一超期"
-        yield Fact("督办", words.LADDER[rung.level], late if not rung.overdue.days else f"超期 {late}")
+        late = f"超期 {limit(rung.overdue)}" if rung.overdue.days or rung.overdue.minutes else "一超期"
+        yield Fact("督办", words.LADDER[rung.level], late)
     yield Fact("其他", "办公时间", hours(policy))
     yield Fact("其他", "单位能否退单", "可以" if policy.unit_may_transfer else "不准退单，只由督办改派")
     yield Fact("其他", "申诉期间", "停表" if policy.appeal_stops_clock else "不停表")
