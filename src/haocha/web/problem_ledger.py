@@ -205,7 +205,7 @@ def entry(registry: Registry, row: Any, now: datetime) -> Entry:
         measures=NUMBERS.sub("＊＊＊", row["measures_body"] or ""),
         due=moment(row["fix_due_at"]),
         state="已办结" if row["outcome"] else words.STATUSES[STATUS_OF[row["stage"]]],
-        lateness="超期未办" if late else "曾超期" if row["late"] else "",
+        lateness=f"{words.STAGES[row['stage']]}超期" if late else "曾超期" if row["late"] else "",
         outcome=words.OUTCOMES.get(row["outcome"], ""),
         result=words.RESULTS.get(row["result"], ""),
         reopened=row["reopened"],
