@@ -2,7 +2,7 @@
 
 from collections import Counter
 from datetime import date, datetime
-from typing import Final, Literal, Self, get_args
+from typing import ClassVar, Final, Literal, Self, get_args
 from uuid import UUID
 
 from haocha.domain import ticket_events as events
@@ -43,6 +43,7 @@ LADDER: Final[tuple[Level, ...]] = get_args(Level)
 class TicketState(Aggregate):
     """A ticket as its events tell it."""
 
+    FIRST: ClassVar[type[TicketEvent]] = events.Opened
     number: str
     source: Source
     source_id: str

@@ -15,7 +15,7 @@ ATTEMPTS = 5
 
 
 class Unknown(LookupError):
-    """There is no such stream."""
+    """There is no such stream, or it begins with another kind's event than the aggregate's `FIRST`."""
 
 
 class Contended(Exception):
@@ -24,7 +24,7 @@ class Contended(Exception):
 
 def replay(stream: list[log.Recorded], cls: type[TAggregate]) -> TAggregate:
     """Return the aggregate that `stream` tells."""
-    if not stream:
+    if not stream or not isinstance(stream[0].event, getattr(cls, "FIRST", object)):
         raise Unknown
     first, *later = stream
     begin = getattr(cls, "begin", None)  # where the first event is a plain fact

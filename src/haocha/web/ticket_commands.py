@@ -13,7 +13,7 @@ from litestar.params import FromPath
 from haocha.domain.account import Account
 from haocha.domain.errors import Refusal
 from haocha.domain.ticket import Ticket
-from haocha.domain.ticket_events import Evidence, Opened
+from haocha.domain.ticket_events import Evidence
 from haocha.domain.ticket_guards import Forbidden
 from haocha.store import aggregates, evidence, log, sql
 from haocha.store.texts import Writings
@@ -49,15 +49,11 @@ async def perform(
     409 with the guard's code, 412 with the events since.
     """
     order, faults = orders.read(command, sent)
-    stream = await log.read_stream(context.pool, ticket_id)
-    if not stream or not isinstance(stream[0].event, Opened):
-        raise not_found("这件工单")
     if order is None:
         raise invalid(faults)
     await _check_unit(context, order)
-    files = await _files(context, order)
-    rulebook, at = await context.rules.current(), max(context.now(), stream[-1].event.at)
-    into = await _into(context, order, aggregates.replay(stream, Ticket))
+    files, into = await _files(context, order), await _into(context, order, ticket_id)
+    rulebook, now = await context.rules.current(), context.now()
 
     def decide(ticket: Ticket) -> list[log.Text]:
         if not scopes.may_see(context, account, ticket):
@@ -65,15 +61,23 @@ async def perform(
         if version is not None and version != ticket.version:
             raise Overtaken
         writings, next_version = Writings(context.vault, ticket.id, ticket.snapshot.subject), ticket.version + 1
-        terms = rulebook.of(ticket.policy_version, ticket.calendar_version)
         order.give(
             ticket,
-            Act(account, terms, at, lambda member, body: writings.refer(next_version, member, body), files, into),
+            Act(
+                account,
+                rulebook.of(ticket.policy_version, ticket.calendar_version),
+                max(now, ticket.modified_on),
+                lambda member, body: writings.refer(next_version, member, body),
+                files,
+                into,
+            ),
         )
         return writings.texts
 
     try:
         return Done(*await aggregates.execute(context.batcher, context.pool, Ticket, ticket_id, decide))
+    except aggregates.Unknown:
+        raise not_found("这件工单") from None
     except Overtaken:
         raise await _overtaken(context, ticket_id, version or 0) from None
     except Refusal as refusal:
@@ -119,9 +123,13 @@ async def _check_unit(context: Context, order: Order) -> None:
         raise invalid([Fault("/unit", "unknown_unit", words.REFUSALS["unknown_unit"])])
 
 
-async def _into(context: Context, order: Order, ticket: Ticket) -> Ticket | None:
+async def _into(context: Context, order: Order, ticket_id: UUID) -> Ticket | None:
     """Find the ticket to merge into among the related ones, by its number or id."""
     if not isinstance(order, Merge):
+        return None
+    try:
+        ticket = await aggregates.get(context.pool, Ticket, ticket_id)
+    except aggregates.Unknown:
         return None
     streams = await log.read_streams(context.pool, list(ticket.related))
     others = [aggregates.replay(stream, Ticket) for stream in streams.values()]
