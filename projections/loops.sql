@@ -2,8 +2,7 @@
 -- ledger (问题台账) lists. Where it stands for those who work on it is `tickets`; how long each stage took is `stages`.
 --
 -- opened closed  the Shanghai dates of the opening and of the closing that stands; period figures go by either
--- stage due_at   the stage it is in, and the earliest deadline that runs (its stage's; the fix's from the opening until
---                something is handed in, where the policy starts it there; contact's; the closing's); NULL once closed
+-- stage due_at   the stage it is in and that stage's deadline, NULL once closed
 -- handled        all units that ever had it
 -- fix_due_at     the deadline of the rectification (整改时限) as it stands
 -- handed_at      when the fix or explanation that stands was handed in; NULL before, and once it was returned or reopened
@@ -148,8 +147,6 @@ lived AS (
          max(at) FILTER (WHERE handed) AS handed_at,
          max(version) FILTER (WHERE handed) > coalesce(max(version) FILTER (WHERE topic IN ('ticket.returned:v1', 'ticket.reopened:v1')), 0) AS stands,
          coalesce(bool_or((state -> 'reached')::bool) FILTER (WHERE topic = 'ticket.contacted:v1'), false) AS told_by_contact,
-         coalesce(bool_or((state -> 'reached')::bool)
-                    FILTER (WHERE topic = 'ticket.contacted:v1' AND state ->> 'purpose' = 'review'), false) AS reached,
          bool_or(topic IN ('ticket.verification_sent:v1', 'ticket.verified:v1')) AS told_by_result,
          count(*) FILTER (WHERE topic = 'ticket.verified:v1' AND state ->> 'result' = 'satisfied') AS satisfied,
          count(*) FILTER (WHERE topic = 'ticket.verified:v1' AND state ->> 'result' = 'unsatisfied') AS unsatisfied,
@@ -180,10 +177,7 @@ SELECT o.id, o.position, x.number, x.source, coalesce(s.kind, ''), coalesce(s.st
        coalesce(s.staff, ''), coalesce(s.matter, ''), s.day, (o.at AT TIME ZONE 'Asia/Shanghai')::date, o.at,
        CASE l.stage WHEN 'closed' THEN (l.closed_at AT TIME ZONE 'Asia/Shanghai')::date END,
        CASE l.stage WHEN 'closed' THEN l.closed_at END, l.stage, CASE l.stage WHEN 'closed' THEN l.outcome ELSE '' END,
-       CASE WHEN l.stage <> 'closed'
-            THEN least((due.dues ->> l.stage)::timestamptz, (due.dues ->> 'closing')::timestamptz,
-                       CASE WHEN NOT l.reached THEN (due.dues ->> 'contact')::timestamptz END,
-                       CASE WHEN l.stage IN ('dispatch', 'acceptance', 'review') THEN (due.dues ->> 'fix')::timestamptz END) END,
+       CASE WHEN l.stage <> 'closed' THEN (due.dues ->> l.stage)::timestamptz END,
        (due.dues ->> 'fix')::timestamptz, l.accepted_at, h.first_at, CASE WHEN l.stands THEN l.handed_at END,
        coalesce(h.late, false), coalesce(l.review ->> 'ground', ''), coalesce(l.review ->> 'verdict', ''),
        coalesce(l.review ->> 'disposition', ''), coalesce(l.fix ->> 'responsible', ''),

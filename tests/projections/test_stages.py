@@ -179,7 +179,7 @@ def loop_of(stream):  # noqa: C901 (a walk: one case per kind of event)
     first, dues, kinds = stream[0], {}, Counter(type(event) for event in stream)
     row = {"handed_at": None, "first_at": None, "late": False, "outcome": "", "closed_at": None, "escalated": ""}
     row |= {"digest": "", "ground": "", "reopened": 0, "reinstated": 0, "result": "", "satisfied": 0, "upheld": 0}
-    informed = reached = False
+    informed = False
     for event in stream:
         status = status_after(event)
         if status is not None:
@@ -207,13 +207,10 @@ def loop_of(stream):  # noqa: C901 (a walk: one case per kind of event)
             row["late"] = row["late"] or (due is not None and event.at > due)
         if isinstance(event, events.Reopened):
             row["reinstated" if event.why == "reinstated" else "reopened"] += 1
-        reached = reached or (_over(event) and not isinstance(event, events.Closed))
         informed = informed or isinstance(event, events.VerificationSent | events.Verified)
         informed = informed or (isinstance(event, events.Contacted) and event.reached)
         dues |= event.dues
-    running = {stage} | ({"fix"} if stage in {"dispatch", "acceptance", "review"} else set()) | {"closing"}
-    running |= set() if reached else {"contact"}
-    row["due_at"] = None if stage == "closed" else min((dues[name] for name in running if name in dues), default=None)
+    row["due_at"] = dues.get(stage)
     row |= {"stage": stage, "informed": informed, "fix_due_at": dues.get("fix"), "number": first.number}
     row |= {"reminded": kinds[events.Reminded], "appealed": kinds[events.AppealLodged], "named": first.snapshot.named}
     row["closed"] = row["closed_at"].astimezone(SHANGHAI).date() if row["closed_at"] else None

@@ -52,19 +52,19 @@ async def test_open_tickets_stand_by_stage_and_age(lone_site):
     found = await standing(lone_site.context, asked(), NOW)
     assert [(row.name, row.n, row.overdue, row.ages) for row in found] == [
         ("签收", 1, 0, (1, 0, 0, 0, 0)),
-        ("核实", 2, 1, (0, 1, 0, 0, 1)),
+        ("核实", 2, 0, (0, 1, 0, 0, 1)),
         ("整改", 1, 1, (0, 0, 1, 0, 0)),
     ]
 
 
 async def test_longest_overdue_come_first(lone_site):
-    """An open ticket past any of its deadlines is listed, with its rung; a closed one never."""
-    worse, late = Life(due=10).accepted().reviewed().escalated(20, "red"), Life(due=30).accepted()
+    """An open ticket past the deadline of its stage is listed, with its rung; a closed one never."""
+    worse, late = Life(due=10).accepted().reviewed().escalated(20, "red"), Life(due=30).accepted().reviewed()
     await tell(lone_site.pool, late, worse, Life(due=10).done(40), Life(due=24 * 30).accepted())
     found = await overdue(lone_site.context, asked(), NOW, 10)
     assert [(row.number, row.stage, row.escalated) for row in found] == [
         (worse.number, "整改", "红牌督办"),
-        (late.number, "核实", ""),
+        (late.number, "整改", ""),
     ]
 
 
