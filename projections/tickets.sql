@@ -2,12 +2,11 @@
 --
 -- position      that of its opening: what lists page by; version, last_position: of its last event
 -- status        待分派 待签收 核实中 申诉中 整改中 待审核 待回访 已办结, since entered_at; outcome: how it closed
--- dues          the deadlines by stage; one whose stage has ended stays as it was. provisional: by stage, whether the
---               deadline rests on days that the calendar does not know yet. due_at, due_provisional: that of the status it has
+-- dues          deadlines by stage, those of stages that ended too; provisional: whether one rests on days that the calendar
+--               does not know yet; due_at, due_provisional: that of the status
 -- contact_due   until when the citizen is to be contacted; contacts: how often it was tried, reached: with success
 -- satisfaction … text_id   of what opened it, as it came in; satisfaction 0 where nobody gave a level
--- joined        追评, contests and the first rating of the same case that came while it was open; supplemented, contested:
---               whether one of these, or what opened it, is a 追评, a contest
+-- joined        what else came of the same case; supplemented, contested: whether any of it all is a 追评, a contest
 -- handled       every unit that ever had it; fixers: every account that submitted a fix or an explanation
 -- extension     requested granted refused: what last became of one; extension_stage: for which one is not decided yet
 -- rounds        how often it was reopened; spent: not satisfied, and no round left; rung, escalated: the highest of the ladder
@@ -94,7 +93,7 @@ CREATE TABLE tickets (
 -- for a window that had no ticket, thousands for another.
 ALTER TABLE tickets ALTER "window" SET STATISTICS 400, ALTER staff SET STATISTICS 400, ALTER matter SET STATISTICS 400;
 -- section: schema
--- Open tickets are few: what queues page through and count, by status, by unit and by whatever is due next.
+-- Open tickets are few: what queues page through and count.
 CREATE INDEX tickets_open_status ON tickets (status, coalesce(due_at, 'infinity'), position) WHERE status <> 'closed';
 -- section: schema
 CREATE INDEX tickets_open_unit ON tickets (unit, status, coalesce(due_at, 'infinity'), position) WHERE status <> 'closed';
@@ -103,19 +102,16 @@ CREATE INDEX tickets_due ON tickets (coalesce(due_at, 'infinity'), position);
 -- section: schema
 CREATE INDEX tickets_open_contact ON tickets (contact_due, position) WHERE status <> 'closed' AND named AND NOT reached;
 -- section: schema
-CREATE INDEX tickets_open_extension ON tickets (coalesce(due_at, 'infinity'), position)
- WHERE status <> 'closed' AND extension_stage <> '';
+CREATE INDEX tickets_open_extension ON tickets (coalesce(due_at, 'infinity'), position) WHERE extension_stage <> '';
 -- section: schema
 CREATE INDEX tickets_level ON tickets ((coalesce(nullif(satisfaction, 0), 6)::smallint), position);
 -- section: schema
 CREATE INDEX tickets_look_back ON tickets (look_back_at, position) WHERE look_back_at IS NOT NULL;
 -- section: schema
--- Closed ones, the last closed first; at one window for one cause: what came again.
 CREATE INDEX tickets_closed ON tickets (closed_at, position) WHERE status = 'closed';
 -- section: schema
 CREATE INDEX tickets_recurrence ON tickets ("window", ground, closed_at);
 -- section: schema
--- What is searched for.
 CREATE INDEX tickets_number ON tickets (number);
 -- section: schema
 CREATE INDEX tickets_project ON tickets (project_no);
@@ -137,6 +133,8 @@ CREATE INDEX tickets_dept ON tickets (dept, position);
 CREATE INDEX tickets_area ON tickets (area text_pattern_ops, position);
 -- section: schema
 CREATE INDEX tickets_day ON tickets (day);
+-- section: schema
+CREATE INDEX tickets_last_position ON tickets (last_position);
 -- section: fold
 -- What opened. $1 after (exclusive), $2 upto (inclusive); so in every fold below.
 INSERT INTO tickets (id, position, last_position, version, number, source, source_id, case_id, kind, standard, unit, status,
@@ -367,6 +365,9 @@ SELECT * FROM live.tickets
           CASE WHEN $3::text IN ('closed', 'newest') THEN position END DESC,
           CASE WHEN $3::text NOT IN ('closed', 'newest') THEN position END
  LIMIT $7;
+-- section: query changed
+-- Up to where in the log anything happened to a ticket: until that moves, what was counted holds.
+SELECT coalesce(max(last_position), 0) AS position FROM live.tickets;
 -- section: query counts
 -- How many tickets wait in each queue, under the conditions of `page`. $1 now, $2 units, $3 area prefix, $4 the unit whose
 -- work it is, $5 unit, $6 staff and $7 account that may not judge, $8 contacts asked for, by policy.

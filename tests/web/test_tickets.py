@@ -9,6 +9,7 @@ from haocha.domain.account import Account
 from haocha.domain.ticket_events import Closed, DueChanged
 from haocha.store import aggregates, log
 from haocha.store.texts import Writings
+from haocha.web import queues
 from tests.web.running import faults
 from tests.world import ASSESSED, World
 
@@ -246,3 +247,16 @@ async def test_queues_are_the_accounts_own(lone_site, written):
     assert len((await listed(lone_site, other, queue="acceptance"))["items"]) == 1
     found = await listed(lone_site, await lone_site.account("leader"), q="税务局", ground="delay", sort="due")
     assert [one["projectNo"] for one in found["items"]] == ["case"]
+
+
+async def test_counts_are_shared_until_something_happens(lone_site, world):
+    """A count that is remembered is that of all who see the same; the next ticket is in it."""
+    one, other = (Account(username=name, role="supervisor") for name in ("one", "other"))
+    await world.rate("first", dept="TAX")
+    await world.react()
+    assert (await queues.counts(lone_site.context, one))["acceptance"] == 1
+    await world.rate("second", dept="TAX")
+    await world.react()
+    counted = await queues.counts(lone_site.context, one)
+    assert (counted["acceptance"], counted["dispatch"], counted["open"]) == (2, 0, 2)
+    assert await queues.counts(lone_site.context, other) == counted

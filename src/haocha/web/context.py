@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -47,6 +48,7 @@ class Context:
     public_limits: Limiter
     login_limits: Limiter
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set when streams of events are to end
+    counted: OrderedDict[Hashable, dict[str, int]] = field(default_factory=OrderedDict)  # queues, see queues.counts
 
     def now(self) -> datetime:
         """Return the time of receipt; nothing below a route reads the clock."""

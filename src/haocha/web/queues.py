@@ -28,6 +28,7 @@ from haocha.web.ticket_rows import Row, rows_of
 __all__ = ["QUEUES", "Filters", "Found", "Mark", "Page", "Queue", "Row", "counts", "find", "page", "queues_of"]
 
 MODEL: Final = "tickets"
+REMEMBERED: Final = 500  # counts of different accounts
 
 
 class Queue(NamedTuple):
@@ -114,22 +115,29 @@ def queues_of(account: Account) -> list[Queue]:
 
 
 async def counts(context: Context, account: Account) -> dict[str, int]:
-    """Count what waits in each of an account's queues; the closed ones, which are many, are not counted."""
-    scope = scope_of(context, account)
+    """Count what waits in each of an account's queues; the closed ones, which are many, are not counted.
+
+    Whoever sees the same shares one count, until something happens to a ticket or a minute has gone by.
+    """
+    scope, now = scope_of(context, account), context.now()
     rulebook = await context.rules.current()
+    (changed,) = await _rows(context, "changed")
     is_handler = account.role == "handler"
-    (row,) = await _rows(
-        context,
-        "counts",
-        context.now(),
-        scope.units,
+    arguments = (
         scope.area,
         account.unit if is_handler else None,
         None if is_handler else account.unit or None,
         account.staff or None,
-        account.username,
+        account.username if account.role == "supervisor" else None,
         _contacts(rulebook, account),
     )
+    key = (changed["position"], int(now.timestamp()) // 60, *(scope.units or ("",)), *arguments)
+    if key not in context.counted:
+        (row,) = await _rows(context, "counts", now, scope.units, *arguments)
+        context.counted[key] = dict(row)
+        while len(context.counted) > REMEMBERED:
+            context.counted.popitem(last=False)
+    row = context.counted[key]
     return {queue.key: row[queue.key] for queue in queues_of(account) if queue.counted}
 
 
