@@ -35,7 +35,10 @@ from tests.web.running import faults, now, rating, running
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "integrators.md").read_text(encoding="utf-8")
 SOURCES = ROOT / "src" / "haocha" / "web"
-PAGES = {"board.py", "login.py", "pages.py", "receipt_page.py"}
+PAGES = {
+    "account.py", "accounts.py", "board.py", "calendar_pages.py", "desk_bulk.py", "exports.py", "login.py", "pages.py",
+    "policy_pages.py", "receipt_page.py",
+}  # fmt: skip
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RUNNERS = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
 DIFFERS = "…"
@@ -278,10 +281,14 @@ def forms_told() -> set[str]:
 
 
 def test_every_code_of_a_problem_is_told():
-    """The codes in the sources, and no others, with the status each comes with."""
+    """The codes in the sources, and no others, with the status each comes with; those of a ticket's rules apart."""
     rows = table("<!-- codes: problems -->")
-    assert reckoned("Problem") == {"first.code", "STATUS_CODES.get(status, 'refused')"}
-    known = codes("Problem") | set(app.STATUS_CODES.values()) | {"already_rated", "poisoned", "refused"}
+    assert reckoned("Problem") == {
+        "EvidenceTooLarge.code", "STATUS_CODES.get(status, 'refused')", "first.code", "refusal.code", "refused.code",
+    }  # fmt: skip
+    rules = {named(code)[0] for code, _ in table("<!-- refusals -->")}
+    known = codes("Problem") - rules | set(app.STATUS_CODES.values())
+    known |= {"already_rated", "already_received", "poisoned", "refused"}
     assert known == {named(code)[0] for _, code, _ in rows}
     told = {(status, named(code)[0]) for status, code, _ in rows}
     assert {(str(status), code) for status, code in app.STATUS_CODES.items()} <= told
@@ -290,7 +297,8 @@ def test_every_code_of_a_problem_is_told():
 def test_every_code_of_a_fault_is_told():
     """The codes that `errors` can hold, but those that are a problem's own."""
     told = {named(code)[0] for code, _ in table("<!-- codes: faults -->")}
-    assert reckoned("Fault", "fault", "_fault") == {"code", "self.code", "_code(str(error))"}
+    reckoned_codes = {"code", "self.code", "_code(str(error))", "problem.code", "wrong.code"}
+    assert reckoned("Fault", "fault", "_fault") == reckoned_codes
     assert codes("Fault", "fault", "_fault") | forms_told() == told
 
 
