@@ -43,7 +43,7 @@ LADDER: Final[tuple[Level, ...]] = get_args(Level)
 class TicketState(Aggregate):
     """A ticket as its events tell it."""
 
-    FIRST: ClassVar[type[TicketEvent]] = events.Opened
+    FIRST: ClassVar[tuple[type[TicketEvent], ...]] = (events.Opened,)
     number: str
     source: Source
     source_id: str
