@@ -6,6 +6,7 @@ import pytest
 
 from tests import people
 from tests.loops import MONDAY, Life, tell
+from tests.web.handling import Loop
 
 
 @pytest.fixture
@@ -151,3 +152,18 @@ async def test_wrong_parameters_are_told_together(lone_site, key):
     answer = await lone_site.client.get("/v1/tickets/stats", params={"by": "moon", "basis": "x", "y": "1"}, headers=key)
     assert answer.status_code == 422
     assert {fault["pointer"] for fault in answer.json()["errors"]} == {"/by", "/basis", "/y"}
+
+
+async def test_loop_in_peoples_hands_is_counted(lone_site, key):
+    """What people did through the API is a loop with every stage, closed as fixed, verified and satisfied."""
+    loop = await Loop.begin(lone_site)
+    await loop.open(isAnonymity="2", userName="张三", mobile="13812345678")
+    await loop.until("closed")
+    await loop.world.fold()
+    total = (await stats(lone_site, key, unit="TAX"))["total"]
+    assert (total["tickets"], total["fixed"], total["open"]) == (1, 1, 0)
+    for figure in ("rectification", "onTimeRectification", "namedVerification", "satisfaction"):
+        assert (figure, total[figure]) == (figure, share(1, 1))
+    stages = {"acceptance", "review", "fix", "approval", "verification", "closing"}
+    assert {stage: total["stages"][stage]["n"] for stage in stages} == dict.fromkeys(stages, 1)
+    assert total["stages"]["contact"]["onTime"]["numerator"] == 0
