@@ -147,6 +147,18 @@ async def test_open_page_says_what_others_do(desk, page):
     await expect(page.get_by_label("整改措施")).to_have_value("正在写")
 
 
+async def test_way_back_leads_to_the_list_one_came_from(desk, page):
+    """With its filters, also after a step on the ticket."""
+    await people.sign_in(page, desk.site.url, desk.logins["supervisor"], "/desk?queue=open")
+    await page.evaluate("address => { location.href = address }", desk.url)
+    await page.wait_for_url("**/tickets/*")
+    await page.get_by_role("link", name="催办").click()
+    await page.get_by_role("button", name="催办").click()
+    await page.wait_for_url("**?done=remind*")
+    await page.get_by_role("link", name="回到工作台").click()
+    await page.wait_for_url("**/desk?queue=open")
+
+
 async def test_explanation_asks_for_its_basis(desk, page):
     """Only who explains is asked for the law."""
     ticket = await aggregates.get(desk.pool, Ticket, desk.id)

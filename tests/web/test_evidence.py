@@ -76,6 +76,14 @@ async def test_what_is_not_evidence_is_refused(loop, body, status, code):
     assert before == await loop.site.pool.fetchval("SELECT count(*) FROM private.evidence")
 
 
+async def test_nobody_fills_the_disk(loop, monkeypatch):
+    """Files of one account are limited per minute; others' are not."""
+    monkeypatch.setattr("haocha.web.evidence.PER_MINUTE", 2)
+    answers = [await bring(loop, "colleague", JPEG + bytes([n])) for n in range(3)]
+    assert [answer.status_code for answer in answers] == [201, 201, 429]
+    assert (await bring(loop, "reviewer", JPEG + b"other")).status_code == 201
+
+
 async def test_largest_file_is_taken(loop):
     """Ten megabytes: more than any other route lets in."""
     answer = await bring(loop, "handler", PNG.ljust(evidence.LARGEST, b"9"))

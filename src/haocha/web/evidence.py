@@ -34,6 +34,7 @@ from haocha.web.problems import Problem, not_found
 
 MAY_ATTACH: Final[tuple[AccountRole, ...]] = ("handler", "supervisor", "reviewer", "agent", "inspector")
 LARGEST_BODY: Final = evidence.LARGEST + 64 * 1024  # a file and what a form puts around it
+PER_MINUTE: Final = 120  # files of one account: nobody photographs faster
 REFUSALS: Final = {
     EvidenceEmpty: (422, "文件是空的，请重新选择。"),
     EvidenceTooLarge: (413, "文件超过 10 MB，请压缩或拍小一些。"),
@@ -73,7 +74,8 @@ class Showing(Operation):
 
 
 async def keep(context: Context, account: Account, body: bytes) -> Evidence:
-    """Keep a file that an account brought; raises the problem that says what is wrong with it."""
+    """Keep a file that an account brought; raises the problem that says what is wrong with it, or `429`."""
+    context.key_limits.check(f"evidence:{account.username}", PER_MINUTE)
     try:
         return await evidence.keep(context.pool, body, by=account.username, at=context.now())
     except (EvidenceEmpty, EvidenceTooLarge, EvidenceType) as refused:

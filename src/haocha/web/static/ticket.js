@@ -6,6 +6,17 @@ const page = document.querySelector("article.ticket");
 document.querySelector("[data-print]")?.toggleAttribute("hidden", false);
 document.querySelector("[data-print]")?.addEventListener("click", () => window.print());
 
+// ---- Back: to the list that one came from, with its filters, also after several steps on the ticket ----------------------
+
+function leadBack() {
+  const from = document.referrer && new URL(document.referrer);
+  if (from && from.origin === location.origin && /^\/desk(\/|$)/.test(from.pathname)) {
+    sessionStorage.setItem("ticket-back", from.pathname + from.search);
+  }
+  const back = sessionStorage.getItem("ticket-back");
+  if (back) for (const link of document.querySelectorAll("[data-back]")) link.href = back;
+}
+
 // ---- Drafts: per account, ticket and command, in this browser only; gone when sent, at log-out (work.js), after a week --
 
 const DRAFT = "ticket-draft:";
@@ -182,5 +193,6 @@ if (page) {
     sendOnce(form);
   }
   for (const field of document.querySelectorAll("[data-evidence]")) evidenceField(field);
+  leadBack();
   follow(document.querySelector("[data-news]"));
 }
