@@ -63,6 +63,7 @@ class Loop:
     async def open(self, **changes: object) -> "Loop":
         """Let a bad rating of the tax window come in, and its ticket open."""
         key = await self.site.key()
+        await self.world.react("open_ticket")  # what other tests have left
         before = {ticket.id for ticket in await self.world.tickets()}
         members = {"satisfaction": 1, "evalDetail": ["115"], "deptCode": "TAX", "staffNo": "7"} | changes
         answer = await self.site.rate(key, **members)
