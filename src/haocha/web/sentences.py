@@ -75,7 +75,7 @@ def mark(kind: str) -> tuple[str, str]:
 
 def _plain(name: str, value: Any) -> str:
     if name in WORDS:
-        return WORDS[name][value]
+        return WORDS[name].get(value, str(value))
     if name == "due":
         local = datetime.fromisoformat(value).astimezone(SHANGHAI)
         return f"{local.month}月{local.day}日 {local:%H:%M}"
