@@ -12,9 +12,11 @@ from litestar.openapi.spec import Components, SecurityScheme
 import haocha
 from haocha.web import command_schema
 from haocha.web.answers import GETS, maybe
+from haocha.web.disclosure import Asking
 from haocha.web.forms import MOMENT, NO_CONTROL, TIME, TIME_OR_NONE, VISIBLE, ComplaintIn, RatingIn, ServiceIn
 from haocha.web.parameters import LONGEST_KEY
 from haocha.web.scores import ALWAYS, FILTERS, Kind
+from haocha.web.words import PURPOSES
 
 
 class Document(OpenAPIRenderPlugin):
@@ -220,6 +222,29 @@ POSTS = {
     "/v1/complaints": _post("ComplaintIn", "ComplaintAnswer", COMPLAINT),
     "/v1/services/batch": _post_many("ServiceIn", "services", SERVICE),
 }
+DISCLOSE = {
+    "requestBody": {
+        "required": True,
+        "content": _json({"$ref": REFERENCE.format(name="Asking")}, {"reason": "call", "note": "首次联系"}),
+    },
+    "responses": {
+        "200": {
+            "description": "查看已先行记录",
+            "content": _json({"$ref": REFERENCE.format(name="Contact")}),
+        }
+    },
+}
+CONTACT = {
+    "type": "object",
+    "required": ["ticketId", "purpose", "position", "mobile"],
+    "properties": {
+        "ticketId": UUID,
+        "purpose": {"enum": list(PURPOSES)},
+        "position": {"type": "integer"},
+        "userName": {"type": "string"},
+        "mobile": {"type": "string"},
+    },
+}
 EXT = {
     "anyOf": [
         {"type": ["null", "boolean", "number"]},
@@ -273,7 +298,7 @@ def _tell(parameter: dict[str, Any], operation: str) -> None:
 def document(app: Litestar) -> bytes:
     """Return the OpenAPI document as JSON."""
     schema = app.openapi_schema.to_schema()
-    _, forms = msgspec.json.schema_components([RatingIn, ServiceIn, ComplaintIn], ref_template=REFERENCE)
+    _, forms = msgspec.json.schema_components([RatingIn, ServiceIn, ComplaintIn, Asking], ref_template=REFERENCE)
     forms["RatingIn"]["anyOf"] = [
         {"required": [member], "properties": {member: {"type": "string", "pattern": VISIBLE, "maxLength": 50}}}
         for member in ("projectNo", "sourceId")
@@ -286,10 +311,11 @@ def document(app: Litestar) -> bytes:
     schema.setdefault("components", {}).setdefault("schemas", {}).update(
         forms
         | {"Problem": PROBLEM, "RatingAnswer": RATING_ANSWER, "ServiceAnswer": SERVICE_ANSWER}
-        | {"ComplaintAnswer": COMPLAINT_ANSWER, "Ext": EXT}
+        | {"ComplaintAnswer": COMPLAINT_ANSWER, "Contact": CONTACT, "Ext": EXT}
     )
     _part_scores(schema["paths"])
     command_schema.describe(schema)
+    schema["paths"]["/v1/tickets/{ticket_id}/disclose"]["post"] |= DISCLOSE
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             if method == "post" and path in POSTS:
