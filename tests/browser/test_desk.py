@@ -174,3 +174,15 @@ async def test_ended_session_is_said_on_the_open_page(desk, page):
     await tell(desk.context.pool, life())
     await expect(page.locator("[data-toast]")).to_contain_text("登录已过期", timeout=8_000)
     page.complaints.clear()
+
+
+async def test_draft_keeps_what_was_said_and_not_who_said_it(desk, page):
+    """A form that was left comes back with its words, without the citizen's name and number."""
+    await enter(desk, page, "agent", "/desk/sources/complaint")
+    await page.get_by_label("反映的内容").fill("排队两个小时")
+    await page.get_by_label("姓名").fill("欧阳某")
+    await page.get_by_label("电话").fill("13800001111")
+    await page.reload()
+    await expect(page.get_by_label("反映的内容")).to_have_value("排队两个小时")
+    await expect(page.get_by_label("姓名")).to_have_value("")
+    assert "欧阳某" not in await page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})")

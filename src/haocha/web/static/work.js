@@ -25,14 +25,13 @@ for (const form of document.querySelectorAll("form[data-filters]")) {
       for (const value of kept) event.formData.append(name, value);
     }
   });
-  for (const field of form.querySelectorAll("[data-at-once]")) field.addEventListener("change", () => form.requestSubmit());
 }
 
-// ---- Drafts: what was typed into a form stays in this browser tab until it is sent ----------------------------------
+// ---- Drafts: what was typed into a form stays in this browser tab until it is sent, names and numbers not ------------
 
 for (const form of document.querySelectorAll("form[data-draft]")) {
   const key = `draft:${form.dataset.draft}`;
-  const fields = () => [...form.elements].filter((field) => field.name && !["hidden", "file", "password", "submit"].includes(field.type));
+  const fields = () => [...form.elements].filter((field) => field.name && !field.closest("[data-private]") && !["hidden", "file", "password", "submit"].includes(field.type));
   const held = JSON.parse(sessionStorage.getItem(key) ?? "{}");
   for (const field of fields()) {
     if (!(field.name in held) || form.dataset.filled !== undefined) continue;
