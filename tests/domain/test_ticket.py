@@ -3,9 +3,11 @@
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid5
 
+import msgspec
 import pytest
 
 from haocha.domain import ticket_events as events
+from haocha.domain.account import Account
 from haocha.domain.aggregate import CauseHeld
 from haocha.domain.policy import DEFAULT, Terms
 from haocha.domain.rating import TextReference
@@ -155,3 +157,21 @@ def test_explanation_goes_straight_to_approval():
     """Where nothing is to be fixed the explanation is what gets approved."""
     members = {"verdict": "unsubstantiated", "ground": "law", "difficulty": "simple", "finding": TEXT, "basis": TEXT}
     assert then(opened(), events.Reviewed, disposition="explain", **members).status == "approving"
+
+
+def test_clock_that_stood_still_for_an_appeal_is_remembered_by_its_events():
+    """Loaded from its stream, the ticket reckons the fix as the one that was there all along."""
+    terms = TERMS._replace(policy=msgspec.structs.replace(DEFAULT, appeal_stops_clock=True))
+    handler = Account(username="li", role="handler", unit="dept-7")
+    reviewer = Account(username="wu", role="reviewer", unit="gov")
+    ticket, decided = opened(terms=terms), TUESDAY + timedelta(days=7)
+    ticket.accept(handler, terms, TUESDAY)
+    ticket.lodge_appeal(handler, terms, TUESDAY, ground="untrue", reason=TEXT)
+    ticket.decide_appeal(reviewer, terms, decided, upheld=False, reason=TEXT)
+    stream = ticket.collect_events()
+    loaded = Ticket.begin(ticket.id, stream[0])
+    for event in stream[1:]:
+        event.mutate(loaded)
+    for one in (ticket, loaded):
+        one.review(handler, terms, decided, verdict="partly", ground="delay", disposition="fix", finding=TEXT)
+    assert loaded.dues["fix"] == ticket.dues["fix"] > terms.due("fix", TUESDAY).at

@@ -86,8 +86,8 @@ ROLES = {
     events.ExtensionRequested: {"handler"},
     events.ExtensionDecided: {"supervisor"},
     events.FixSubmitted: {"handler"},
-    events.Returned: {"supervisor"},
-    events.Approved: {"supervisor"},
+    events.Returned: {"supervisor", "reviewer"},
+    events.Approved: {"supervisor", "reviewer"},
     events.Verified: {"agent", "citizen", "inspector"},
     events.Merged: {"supervisor"},
     events.LookedBack: {"supervisor", "agent", "inspector"},
@@ -118,7 +118,7 @@ USUAL = {
         basis=TEXT,
     ),
     "appeal": lambda t, *who: t.lodge_appeal(*who, ground="untrue", reason=TEXT),
-    "decide-appeal": lambda t, *who: t.decide_appeal(*who, upheld=True, reason=TEXT),
+    "decide-appeal": lambda t, *who: t.decide_appeal(*who, upheld=t.version % 2 == 0, reason=TEXT),
     "request-extension": lambda t, *who: t.request_extension(*who, reason=TEXT),
     "decide-extension": lambda t, *who: t.decide_extension(*who, granted=True),
     "fix": lambda t, *who: t.fix(*who, measures=TEXT, responsible="7", evidence=(FILE,)),
@@ -131,7 +131,7 @@ USUAL = {
     "look-back": lambda t, *who: t.look_back(*who, result="recurred"),
     "reinstate": lambda t, *who: t.reinstate(*who, reason=TEXT),
 }
-ROAD = ("dispatch", "accept", "review", "fix", "approve", "verify")
+ROAD = ("dispatch", "accept", "appeal", "decide-appeal", "review", "fix", "approve", "verify")
 FORMAL = {"already_overdue", "extensions_spent", "not_extendable"}
 """What may still be refused of a command that was offered: it depends on what is asked for."""
 

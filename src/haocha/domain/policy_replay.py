@@ -67,8 +67,8 @@ class Retold(TicketCourse):
         """Take the next event in, with the deadlines that these terms set."""
         if isinstance(event, events.ExtensionDecided) and event.granted and not self._may_extend(event.stage, terms):
             event = msgspec.structs.replace(event, granted=False)
-        if isinstance(event, events.AppealDecided):
-            self.paused += self._stood_still(event, terms).days
+        if isinstance(event, events.AppealLodged):
+            event = msgspec.structs.replace(event, clock_stops=terms.policy.appeal_stops_clock)
         _setting(event, self._would_set(event, terms)).mutate(self)
 
     def _would_set(self, event: TicketEvent, terms: Terms) -> dict[Stage, Deadline]:  # noqa: PLR0911 (one per kind)
@@ -111,7 +111,7 @@ class Retold(TicketCourse):
 
     def _stood_still(self, event: events.AppealDecided, terms: Terms) -> Limit:
         """Return for how many working days the clock would have stood still for an appeal that was dismissed."""
-        if event.upheld or not terms.policy.appeal_stops_clock or self.lodged_at is None:
+        if event.upheld or not self.stops or self.lodged_at is None:
             return Limit(0)
         return Limit(terms.calendar.working_days(day_of(self.lodged_at), day_of(event.at)))
 

@@ -5,7 +5,7 @@ State is in `ticket_state`, who may do what in `ticket_guards`, what needs no pe
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Literal
 
 from haocha.domain import ticket_events as events
@@ -197,11 +197,8 @@ class Ticket(TicketCourse):
         """复核: upheld, the ticket closes as `excluded`; dismissed, the review goes on."""
         guards.decide_appeal(self, by, terms, at)
         dues: dict[Stage, Deadline] = {}
-        if not upheld and terms.policy.appeal_stops_clock and self.lodged_at is not None:
-            first = day_of(self.lodged_at)
-            days = (first + timedelta(days) for days in range(1, (day_of(at) - first).days + 1))
-            stood = Limit(sum(terms.calendar.is_working(day) for day in days))
-            self.paused += stood.days
+        if not upheld and self.stops and self.lodged_at is not None:
+            stood = Limit(terms.calendar.working_days(day_of(self.lodged_at), day_of(at)))
             for stage in ("review", "fix", "closing"):
                 if stage in self.dues and stood.days:
                     dues[stage] = terms.calendar.deadline(self.dues[stage], stood, terms.policy.hours)

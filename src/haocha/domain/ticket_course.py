@@ -15,7 +15,7 @@ from haocha.domain.errors import Refusal
 from haocha.domain.policy import Difficulty, Level, Stage, Terms
 from haocha.domain.rating import TextReference
 from haocha.domain.ticket_events import Actor, Outcome, Snapshot, Source, TicketEvent
-from haocha.domain.ticket_state import TicketState
+from haocha.domain.ticket_state import TicketState, day_of
 from haocha.domain.workdays import SHANGHAI, Deadline, Limit
 
 FINAL: Final[Level] = "red"
@@ -174,8 +174,10 @@ class TicketCourse(TicketState):
         """Return a stage's deadline from where its clock began, with the extensions and pauses that were granted."""
         deadline, calendar, hours = terms.due(stage, start, difficulty), terms.calendar, terms.policy.hours
         moves = [terms.policy.extension.limit] * self.extended[stage]
-        if self.paused and start <= (self.lodged_at or start):
-            moves.append(Limit(self.paused))
+        for lodged, decided in self.stood:
+            stood = calendar.working_days(day_of(lodged), day_of(decided))
+            if start <= lodged and stood:
+                moves.append(Limit(stood))
         for limit in moves:
             moved = calendar.deadline(deadline.at, limit, hours)
             deadline = Deadline(moved.at, deadline.provisional or moved.provisional)

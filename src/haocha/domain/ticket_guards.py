@@ -275,8 +275,8 @@ def fix(ticket: TicketState, by: Account, _terms: Terms, _at: datetime) -> None:
 
 
 def approve(ticket: TicketState, by: Account, _terms: Terms, _at: datetime) -> None:
-    """审核: an independent supervisor who did not fix."""
-    role(ticket, by, "approve", "supervisor")
+    """审核: an independent supervisor or reviewer who did not fix."""
+    role(ticket, by, "approve", "supervisor", "reviewer")
     status(ticket, "approve", "approving")
     if by.username in ticket.fixers:
         raise FixerApproves(f"{by.username} submitted what is to be approved on ticket {ticket.number}.")

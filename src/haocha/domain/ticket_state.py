@@ -61,8 +61,8 @@ class TicketState(Aggregate):
     started: dict[Stage, datetime]
     """When the clock of each deadline began to run."""
     extended: Counter[Stage]
-    paused: int
-    """Working days that the clock stood still for an appeal."""
+    stood: list[tuple[datetime, datetime]]
+    """From when to when in this round the clock stood still for an appeal that was dismissed."""
     parts: list[tuple[Source, str]]
     """What it is about: its source, and what joined it."""
     handled: set[str]
@@ -78,6 +78,8 @@ class TicketState(Aggregate):
     appeal: Literal["", "lodged", "upheld", "dismissed"]
     appeal_ground: str
     lodged_at: datetime | None
+    stops: bool
+    """Whether the clock stands still for the appeal that is being decided."""
     extension: Stage | None
     """The stage for which an extension is asked for and not decided."""
     link: int
@@ -108,12 +110,13 @@ class TicketState(Aggregate):
         ticket.opened_at = ticket.entered_at = ticket.began = opened.at
         ticket.status = "awaiting_acceptance" if opened.unit else "awaiting_dispatch"
         ticket.dues, ticket.provisional, ticket.started, ticket.extended = {}, set(), {}, Counter()
-        ticket.paused, ticket.parts = 0, [(opened.source, opened.source_id)]
+        ticket.stood, ticket.parts = [], [(opened.source, opened.source_id)]
         ticket.handled, ticket.fixers = ({opened.unit} if opened.unit else set()), set()
         ticket.contacts, ticket.reached = 0, False
         ticket.verdict = ticket.ground = ""
         ticket.difficulty, ticket.disposition = "general", ""
         ticket.appeal, ticket.appeal_ground, ticket.lodged_at, ticket.extension = "", "", None, None
+        ticket.stops = False
         ticket.link, ticket.link_expires_at, ticket.unanswered, ticket.links_before = 0, None, 0, 0
         ticket.rounds, ticket.spent, ticket.escalated, ticket.related = 0, False, "", set()
         ticket.outcome, ticket.closed_at = "", None
@@ -181,8 +184,11 @@ class TicketState(Aggregate):
                     self.fixers.add(event.by.account)
             case events.AppealLodged():
                 self.appeal, self.appeal_ground, self.lodged_at = "lodged", event.ground, event.at
+                self.stops = event.clock_stops
             case events.AppealDecided():
                 self.appeal = "upheld" if event.upheld else "dismissed"
+                if self.stops and not event.upheld and self.lodged_at is not None:
+                    self.stood.append((self.lodged_at, event.at))
             case events.ExtensionRequested():
                 self.extension = event.stage
             case events.ExtensionDecided():
@@ -218,7 +224,7 @@ class TicketState(Aggregate):
     def _take_dues(self, event: TicketEvent) -> None:
         if isinstance(event, events.Reopened):
             self.extended.clear()
-            self.paused = 0
+            self.stood = []
         moved = isinstance(event, events.ExtensionDecided | events.AppealDecided | events.DueChanged)
         for stage in event.dues:
             if not moved and not (isinstance(event, events.Reviewed) and stage == "fix" and stage in self.started):

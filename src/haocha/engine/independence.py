@@ -6,10 +6,17 @@ from typing import Final
 
 import asyncpg
 
+from haocha.domain.account import AccountRole
 from haocha.domain.registry import area_prefix
 from haocha.engine.finding import Finding
 from haocha.store import sql
 
+JUDGES: Final[dict[str, tuple[AccountRole, ...]]] = {
+    "appealing": ("reviewer",),
+    "approving": ("supervisor", "reviewer"),
+    "verifying": ("agent",),
+    "rechecking": ("inspector",),
+}
 SQL: Final = sql.load(Path(__file__).with_suffix(".sql")).named("query")
 
 
@@ -23,16 +30,16 @@ async def unjudged(pool: asyncpg.Pool) -> AsyncIterator[Finding]:
     except asyncpg.UndefinedTableError:  # no worker has made the read model yet
         return
     people = await pool.fetch(SQL["people"])
-    for role, area, units, tickets in waiting:
-        mine = [one for one in people if one["role"] == role and one["unit"] not in units]
+    for task, area, units, tickets in waiting:
+        mine = [one for one in people if one["role"] in JUDGES[task] and one["unit"] not in units]
         if not any(_oversees(one["node"], area, units) for one in mine):
             where = f"area {area}" if area else "no area"
-            concerned = ", ".join(sorted(set(units))) or "none"
+            who, concerned = " or ".join(JUDGES[task]), ", ".join(sorted(set(units))) or "none"
             yield Finding(
                 code="unjudged",
-                message=f"{tickets} tickets of {where} wait for a {role} who is independent of {concerned}:"
+                message=f"{tickets} tickets of {where} wait for a {who} who is independent of {concerned}:"
                 " there is no such account.",
-                todo=f"haocha accounts create --role {role} --unit CODE, of a unit that is not concerned.",
+                todo=f"haocha accounts create --role {JUDGES[task][0]} --unit CODE, of a unit that is not concerned.",
             )
 
 

@@ -1,8 +1,7 @@
 -- Tickets that wait for somebody independent, and who there is.
 -- section: query waiting
--- By role, area and the units that may not judge.
-SELECT CASE status WHEN 'appealing' THEN 'reviewer' WHEN 'approving' THEN 'supervisor'
-                   ELSE CASE source WHEN 'inspection' THEN 'inspector' ELSE 'agent' END END AS role,
+-- By task, area and the units that may not judge.
+SELECT CASE WHEN status = 'verifying' AND source = 'inspection' THEN 'rechecking' ELSE status END AS task,
        area, array_remove(handled || dept, '') AS units, count(*) AS tickets
   FROM live.tickets WHERE status IN ('appealing', 'approving', 'verifying')
  GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;

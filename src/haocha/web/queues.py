@@ -71,7 +71,7 @@ BY_ROLE: Final[dict[AccountRole, tuple[str, ...]]] = {
         "dispatch", "extensions", "approval", "supervision", "overdue", "look_back", "acceptance", "review", "fixing",
         *EVERYBODY,
     ),
-    "reviewer": ("appeals", *EVERYBODY),
+    "reviewer": ("appeals", "approval", *EVERYBODY),
     "agent": ("contact", "verification", "look_back", *EVERYBODY),
     "inspector": ("recheck", "look_back", *EVERYBODY),
     "leader": ("supervision", "overdue", *EVERYBODY),
@@ -128,7 +128,7 @@ async def counts(context: Context, account: Account) -> dict[str, int]:
         account.unit if is_handler else None,
         None if is_handler else account.unit or None,
         account.staff or None,
-        account.username if account.role == "supervisor" else None,
+        account.username if "approval" in BY_ROLE[account.role] else None,
         _contacts(rulebook, account),
     )
     key = (changed["position"], int(now.timestamp()) // 60, *(scope.units or ("",)), *arguments)
