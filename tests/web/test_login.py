@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from haocha.store import accounts
+from haocha.store import accounts, passwords
 from haocha.web import pages, sessions
 from tests.people import csrf_of, log_in
 from tests.site import site
@@ -85,6 +85,17 @@ async def test_guessing_is_limited(closed, monkeypatch):
     assert [answer.status_code for answer in answers] == [403, 403, 403, 429]
     assert int(answers[-1].headers["retry-after"]) > 0
     assert "登录太频繁" in answers[-1].text
+
+
+async def test_too_many_at_once_are_asked_to_wait(closed, monkeypatch):
+    """Where too many passwords wait to be looked at the answer is 503, and no attempt is counted against anybody."""
+    login = await closed.account()
+    with monkeypatch.context() as full:
+        full.setattr(passwords.QUEUE, "most", 0)
+        for _ in range(accounts.ATTEMPTS):
+            answer = await log_in(closed.client, login)
+            assert (answer.status_code, "请稍等片刻" in answer.text) == (503, True)
+    assert (await log_in(closed.client, login)).status_code == 303
 
 
 async def test_logging_out_ends_the_session(closed):

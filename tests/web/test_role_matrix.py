@@ -123,6 +123,7 @@ GET  /desk/circulars/{kind:str}/{first:str}                   HSLU      all
 GET  /desk/circulars/{kind:str}/{first:str}/circular.xlsx     HSLU      all
 GET  /desk/disclosures                                        U         all
 GET  /desk/inbox                                              HSRAILUM  all
+GET  /desk/inbox/count                                        HSRAILUM  all
 POST /desk/inbox/read                                         HSRAILUM  all
 GET  /desk/inbox/{number:int}                                 HSRAILUM  all
 GET  /tickets/{ticket_id:uuid}                                HSRAILUM  own

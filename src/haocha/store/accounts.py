@@ -224,8 +224,10 @@ async def revoke_token(connection: Connection, number: int, *, by: str, now: dat
 async def log_in(connection: Connection, username: str, password: str, *, now: datetime) -> Person | None:
     """Return who proved himself with his password; None whatever was wrong, after the same time.
 
-    After 5 wrong ones in a row an account is locked for 15 minutes, for the right password too.
+    After 5 wrong ones in a row an account is locked for 15 minutes, for the right password too. Raises
+    `passwords.Busy`, which counts against nobody.
     """
+    passwords.QUEUE.check()
     row = None
     if USERNAME.fullmatch(username):
         row = await connection.fetchrow(SQL["attempt"], username, now, ATTEMPTS, now + LOCKED_FOR)

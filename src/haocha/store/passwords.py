@@ -4,17 +4,22 @@ import asyncio
 import os
 import secrets
 import unicodedata
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from haocha.domain.errors import Refusal
 
+Done = TypeVar("Done")
+
 SHORTEST, LONGEST = 10, 200
 HASHER = PasswordHasher(time_cost=3, memory_cost=19 * 1024, parallelism=1)  # 19 MiB; 50 to 100 ms
 THREADS = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2), thread_name_prefix="argon2")
+MOST_WAITING = 100  # that is some seconds of work
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is read as another
 WORST = frozenset(
     {
@@ -27,6 +32,10 @@ WORST = frozenset(
 )
 AROUND = "0123456789!@#$%.-_"  # a name with these around it is no better than the name
 VARIETY = 4  # different characters that a password has at least
+
+
+class Busy(Exception):
+    """Too many passwords wait to be looked at: try again in a moment."""
 
 
 class PasswordTooWeak(Refusal):
@@ -52,14 +61,39 @@ def generate() -> str:
     return "-".join("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(4))
 
 
+class Queue:
+    """Who waits for the threads; so many at most, lest guessers keep everybody waiting for minutes."""
+
+    def __init__(self, most: int) -> None:
+        """Let `most` wait."""
+        self.most = most
+        self.waiting = 0
+
+    def check(self) -> None:
+        """Refuse another one where too many wait; asked before an attempt is counted against an account."""
+        if self.waiting >= self.most:
+            raise Busy
+
+    async def run(self, work: Callable[..., Done], *arguments: object) -> Done:
+        """Wait for a thread and for what it does."""
+        self.waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(THREADS, work, *arguments)
+        finally:
+            self.waiting -= 1
+
+
+QUEUE = Queue(MOST_WAITING)
+
+
 async def hashed(password: str) -> str:
     """Return what is stored of a password."""
-    return await asyncio.get_running_loop().run_in_executor(THREADS, HASHER.hash, _plain(password))
+    return await QUEUE.run(HASHER.hash, _plain(password))
 
 
 async def holds(password: str, stored: str | None) -> bool:
     """Tell whether `password` is the one that was stored; where none was, it takes as long to say no."""
-    return await asyncio.get_running_loop().run_in_executor(THREADS, _verify, _plain(password[:LONGEST]), stored)
+    return await QUEUE.run(_verify, _plain(password[:LONGEST]), stored)
 
 
 def _plain(password: str) -> str:

@@ -18,6 +18,7 @@ DONE = {
     "revoked": "令牌已收回，使用它的程序会在两秒内被拒绝。",
 }
 WRONG = "现在的密码不对。连续输错 5 次，账号会锁定 15 分钟。"
+BUSY = "现在登录和改密码的人太多，请稍等片刻再试。"
 DIFFERENT = "两次输入的新密码不一样，请重新输入。"
 SAME = "新密码不能和现在的密码相同。"
 WEAK = "新密码太容易被猜到：请至少用 10 个字符，不要用用户名，也不要用常见密码。"
@@ -80,7 +81,11 @@ async def change_password(request: Request[Any, Any, Any], data: URLEncodedBody[
     if error:
         return await _page(request, status=422, error=error)
     now = context.now()
-    if await accounts.log_in(context.pool, person.account.username, data.current, now=now) is None:
+    try:
+        proved = await accounts.log_in(context.pool, person.account.username, data.current, now=now)
+    except passwords.Busy:
+        return await _page(request, status=503, error=BUSY)
+    if proved is None:
         return await _page(request, status=422, error=WRONG)
     await accounts.set_password(context.pool, person, data.new, by=person.account.username, now=now)
     response = Redirect("/account?done=password", status_code=303, headers=pages.PERSONAL)

@@ -7,7 +7,7 @@ from litestar import Request, Response, get, post
 from litestar.params import URLEncodedBody
 from litestar.response import Redirect
 
-from haocha.store import accounts
+from haocha.store import accounts, passwords
 from haocha.store.accounts import Person
 from haocha.web import pages, people, sessions, work
 from haocha.web.auth import address_of
@@ -15,6 +15,7 @@ from haocha.web.context import Context
 from haocha.web.problems import Problem
 
 REFUSED = "用户名或密码不对。请核对大小写后再试；连续输错 5 次，账号会锁定 15 分钟。若账号已锁定或停用，请联系管理员。"
+BUSY = "现在登录的人太多，请稍等片刻再试。"
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -86,7 +87,10 @@ async def log_in(request: Request[Any, Any, Any], data: URLEncodedBody[Form]) ->
         return response
     if not sessions.csrf_holds(context, request, sessions.VISITOR, data.csrf):
         return _form(context, request, data.next, username=username, error=people.STALE, status=403)
-    person = await accounts.log_in(context.pool, username, data.password, now=context.now())
+    try:
+        person = await accounts.log_in(context.pool, username, data.password, now=context.now())
+    except passwords.Busy:
+        return _form(context, request, data.next, username=username, error=BUSY, status=503)
     if person is None:
         return _form(context, request, data.next, username=username, error=REFUSED, status=401)
     context.people.forget(person.id)
