@@ -74,10 +74,10 @@ GET  /v1/tickets                                              HSRAILUM  all
 GET  /v1/tickets/stats                                        HSRAILUM  all
 GET  /v1/tickets/{ticket_id:uuid}                             HSRAILUM  own
 GET  /v1/tickets/{ticket_id:uuid}/events                      HSRAILUM  own
-GET  /v1/tickets/{ticket_id:uuid}/evidence/{digest:str}       HSRAILUM  own
+GET  /v1/tickets/{ticket_id:uuid}/evidence/{digest:str}       HSRAILU   own
 POST /v1/tickets/{ticket_id:uuid}/accept                      H         own
 POST /v1/tickets/{ticket_id:uuid}/appeal                      H         own
-POST /v1/tickets/{ticket_id:uuid}/approve                     S         own
+POST /v1/tickets/{ticket_id:uuid}/approve                     SR        own
 POST /v1/tickets/{ticket_id:uuid}/contact                     A         own
 POST /v1/tickets/{ticket_id:uuid}/decide-appeal               R         own
 POST /v1/tickets/{ticket_id:uuid}/decide-extension            S         own
@@ -90,7 +90,7 @@ POST /v1/tickets/{ticket_id:uuid}/reinstate                   SR        own
 POST /v1/tickets/{ticket_id:uuid}/remind                      S         own
 POST /v1/tickets/{ticket_id:uuid}/reopen                      S         own
 POST /v1/tickets/{ticket_id:uuid}/request-extension           H         own
-POST /v1/tickets/{ticket_id:uuid}/return                      S         own
+POST /v1/tickets/{ticket_id:uuid}/return                      SR        own
 POST /v1/tickets/{ticket_id:uuid}/review                      H         own
 POST /v1/tickets/{ticket_id:uuid}/transfer                    HS        own
 POST /v1/tickets/{ticket_id:uuid}/verify                      A         own
@@ -126,9 +126,9 @@ GET  /desk/inbox                                              HSRAILUM  all
 GET  /desk/inbox/count                                        HSRAILUM  all
 POST /desk/inbox/read                                         HSRAILUM  all
 GET  /desk/inbox/{number:int}                                 HSRAILUM  all
-GET  /tickets/{ticket_id:uuid}                                HSRAILUM  own
-GET  /tickets/{ticket_id:uuid}/news                           HSRAILUM  own
-GET  /tickets/{ticket_id:uuid}/print                          HSRAILUM  own
+GET  /tickets/{ticket_id:uuid}                                HSRAILU   own
+GET  /tickets/{ticket_id:uuid}/news                           HSRAILU   own
+GET  /tickets/{ticket_id:uuid}/print                          HSRAILU   own
 POST /tickets/{ticket_id:uuid}/{command:str}                  S         own
 GET  /tickets/{ticket_id:uuid}/identity                       HA        own
 POST /tickets/{ticket_id:uuid}/identity                       A         own
