@@ -57,6 +57,8 @@ CREATE TABLE tickets (
   contact_due timestamptz,
   contacts smallint NOT NULL DEFAULT 0,
   reached bool NOT NULL DEFAULT false,
+  to_contact bool NOT NULL GENERATED ALWAYS AS (named AND NOT reached AND contact_due IS NOT NULL AND status = ANY (
+    ARRAY['awaiting_dispatch', 'awaiting_acceptance', 'reviewing', 'appealing', 'fixing'])) STORED,
   verdict text NOT NULL DEFAULT '',
   ground text NOT NULL DEFAULT '',
   difficulty text NOT NULL DEFAULT '',
@@ -100,7 +102,7 @@ CREATE INDEX tickets_open_unit ON tickets (unit, status, coalesce(due_at, 'infin
 -- section: schema
 CREATE INDEX tickets_due ON tickets (coalesce(due_at, 'infinity'), position);
 -- section: schema
-CREATE INDEX tickets_open_contact ON tickets (contact_due, position) WHERE status <> 'closed' AND named AND NOT reached;
+CREATE INDEX tickets_open_contact ON tickets (contact_due, position) WHERE to_contact;
 -- section: schema
 CREATE INDEX tickets_open_extension ON tickets (coalesce(due_at, 'infinity'), position) WHERE extension_stage <> '';
 -- section: schema
@@ -316,22 +318,18 @@ SELECT * FROM live.tickets
          WHEN 'closed' THEN status = 'closed'
          WHEN 'look_back' THEN status = 'closed' AND look_back_at <= $2
          WHEN 'overdue' THEN coalesce(due_at, 'infinity') < $2     -- closed ones have no deadline
-         ELSE status <> 'closed' AND
-           CASE $1::text
-             WHEN 'dispatch' THEN status = 'awaiting_dispatch'
-             WHEN 'acceptance' THEN status = 'awaiting_acceptance'
-             WHEN 'contact' THEN named AND NOT reached AND contact_due IS NOT NULL
-                                 AND status IN ('awaiting_dispatch', 'awaiting_acceptance', 'reviewing', 'appealing', 'fixing')
-                                 AND contacts < ($14::jsonb ->> policy_version)::int
-             WHEN 'review' THEN status = 'reviewing'
-             WHEN 'appeals' THEN status = 'appealing'
-             WHEN 'fixing' THEN status = 'fixing'
-             WHEN 'extensions' THEN extension_stage <> ''
-             WHEN 'approval' THEN status = 'approving'
-             WHEN 'verification' THEN status = 'verifying' AND source <> 'inspection' AND NOT spent
-             WHEN 'recheck' THEN status = 'verifying' AND source = 'inspection' AND NOT spent
-             WHEN 'supervision' THEN spent
-             WHEN 'open' THEN true END END
+         WHEN 'dispatch' THEN status = 'awaiting_dispatch'
+         WHEN 'acceptance' THEN status = 'awaiting_acceptance'
+         WHEN 'contact' THEN to_contact AND contacts < ($14::jsonb ->> policy_version)::int
+         WHEN 'review' THEN status = 'reviewing'
+         WHEN 'appeals' THEN status = 'appealing'
+         WHEN 'fixing' THEN status = 'fixing'
+         WHEN 'extensions' THEN extension_stage <> ''
+         WHEN 'approval' THEN status = 'approving'
+         WHEN 'verification' THEN status = 'verifying' AND source <> 'inspection' AND NOT spent
+         WHEN 'recheck' THEN status = 'verifying' AND source = 'inspection' AND NOT spent
+         WHEN 'supervision' THEN status <> 'closed' AND spent
+         WHEN 'open' THEN status <> 'closed' END
    AND CASE $3::text
          WHEN 'due' THEN $6::bigint IS NULL
                          OR (coalesce(due_at, 'infinity'), position) > (coalesce($4::timestamptz, 'infinity'), $6)
@@ -374,8 +372,7 @@ SELECT coalesce(max(last_position), 0) AS position FROM live.tickets;
 -- Only open tickets are gone through, and those of the sample whose day has come.
 SELECT count(*) FILTER (WHERE status = 'awaiting_dispatch' AND own) AS dispatch,
        count(*) FILTER (WHERE status = 'awaiting_acceptance' AND own) AS acceptance,
-       count(*) FILTER (WHERE named AND NOT reached AND contact_due IS NOT NULL AND own AND independent
-                          AND status IN ('awaiting_dispatch', 'awaiting_acceptance', 'reviewing', 'appealing', 'fixing')
+       count(*) FILTER (WHERE to_contact AND own AND independent
                           AND contacts < ($8::jsonb ->> policy_version)::int) AS contact,
        count(*) FILTER (WHERE status = 'reviewing' AND own AND NOT rated) AS review,
        count(*) FILTER (WHERE status = 'appealing' AND independent) AS appeals,
