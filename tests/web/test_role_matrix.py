@@ -70,10 +70,10 @@ POST /admin/accounts/{number:int}                             M         all
 POST /admin/accounts/{number:int}/reset-password              M         all
 POST /admin/accounts/{number:int}/{act:str}                   M         all
 
-GET  /v1/tickets                                              HSRAILUM  all
-GET  /v1/tickets/stats                                        HSRAILUM  all
-GET  /v1/tickets/{ticket_id:uuid}                             HSRAILUM  own
-GET  /v1/tickets/{ticket_id:uuid}/events                      HSRAILUM  own
+GET  /v1/tickets                                              HSRAILU   all
+GET  /v1/tickets/stats                                        HSRAILU   all
+GET  /v1/tickets/{ticket_id:uuid}                             HSRAILU   own
+GET  /v1/tickets/{ticket_id:uuid}/events                      HSRAILU   own
 GET  /v1/tickets/{ticket_id:uuid}/evidence/{digest:str}       HSRAILU   own
 POST /v1/tickets/{ticket_id:uuid}/accept                      H         own
 POST /v1/tickets/{ticket_id:uuid}/appeal                      H         own

@@ -17,6 +17,11 @@ from haocha.store.instance import Instance
 NAME = re.compile(r"\w[\w.-]{0,39}")
 
 
+CREATING = """\b
+haocha keys create --name window-pads --kind pad --scope ratings:write --hall H01
+"""
+
+
 @click.group()
 def keys() -> None:
     """Create, list and revoke API keys.
@@ -35,7 +40,7 @@ def _scopes(_: click.Context, __: click.Parameter, text: str) -> list[str]:
     return scopes
 
 
-@keys.command()
+@keys.command(epilog=CREATING)
 @click.option("--name", required=True, help="The client: letters of any script, digits, '.', '_' and '-', up to 40.")
 @click.option("--kind", required=True, type=click.Choice(store.KINDS), help="What kind of client holds the key.")
 @click.option(
@@ -64,11 +69,7 @@ def create(  # noqa: PLR0917 (one argument per option)
     *,
     as_json: bool,
 ) -> None:
-    r"""Create a key and print it: this is the only time it can be seen.
-
-    \b
-    haocha keys create --name window-pads --kind pad --scope ratings:write --hall H01
-    """
+    """Create a key and print it: this is the only time it can be seen."""
     if not NAME.fullmatch(name):
         raise click.BadParameter("use letters, digits, '.', '_' and '-', up to 40, no blanks.", param_hint="--name")
     if window and not hall:

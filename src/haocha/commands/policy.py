@@ -19,6 +19,12 @@ from haocha.store.instance import Instance
 T = TypeVar("T")
 
 
+IMPORTING = """\b
+haocha policy import shanghai
+haocha policy import jinan.toml --name jinan --area 3701 --apply
+"""
+
+
 @click.group()
 def policy() -> None:
     """List, show, export, import and withdraw policies, and replay the log under another one.
@@ -114,7 +120,7 @@ def export(which: str, file: Path, data: Path | None, *, as_json: bool) -> None:
     report({"file": str(file)}, f"{which} written to {file}.", as_json=as_json)
 
 
-@policy.command("import")
+@policy.command("import", epilog=IMPORTING)
 @click.argument("file", metavar="FILE|PRESET")
 @click.option("--name", help="The policy's name. [default: what the file says, else `default`]")
 @click.option("--area", help="Hold for areas whose code begins so, such as 3701. [default: what the file says]")
@@ -125,14 +131,10 @@ def export(which: str, file: Path, data: Path | None, *, as_json: bool) -> None:
 def import_(
     file: str, name: str | None, area: str | None, dept: str | None, data: Path | None, *, apply: bool, as_json: bool
 ) -> None:
-    r"""Import a policy from FILE (TOML) or one of the presets.
+    """Import a policy from FILE (TOML) or one of the presets.
 
     Shows what would change against the version that holds now, or every fault with its member; --apply publishes it.
     The same again changes nothing. Tickets that are open keep the version they were opened under.
-
-    \b
-    haocha policy import shanghai
-    haocha policy import jinan.toml --name jinan --area 3701 --apply
     """
     from haocha.domain import policy_document, publishing
 

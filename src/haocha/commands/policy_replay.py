@@ -11,9 +11,13 @@ from haocha.store.instance import Instance
 
 DAY = click.DateTime(["%Y-%m-%d"])
 NOTE = "Counted are visits of a stage that ended or are overdue by now; people did what they did, only limits differ."
+REPLAYING = """\b
+haocha policy replay --policy shanghai --since 2026-01-01
+haocha policy replay --policy jinan.toml --area 3701 --json
+"""
 
 
-@click.command()
+@click.command(epilog=REPLAYING)
 @click.option("--policy", "which", required=True, metavar="FILE|PRESET|VERSION", help="The policy to try.")
 @click.option("--since", type=DAY, help="Only tickets opened on this day or later.")
 @click.option("--until", type=DAY, help="Only tickets opened on this day or earlier.")
@@ -23,14 +27,10 @@ NOTE = "Counted are visits of a stage that ended or are overdue by now; people d
 def replay(
     which: str, since: datetime | None, until: datetime | None, area: str | None, data: Path | None, *, as_json: bool
 ) -> None:
-    r"""Reckon from the log what the on-time rates would have been under another policy, beside what they were.
+    """Reckon from the log what the on-time rates would have been under another policy, beside what they were.
 
     Nothing is written. Deadlines are reckoned with the latest calendar, and extensions count where the other policy
     grants them.
-
-    \b
-    haocha policy replay --policy shanghai --since 2026-01-01
-    haocha policy replay --policy jinan.toml --area 3701 --json
     """
     from haocha.store.replay import Chosen
 

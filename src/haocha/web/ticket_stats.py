@@ -10,7 +10,7 @@ from litestar.params import QueryParameter
 from haocha.domain.ticket_events import SOURCES
 from haocha.domain.workdays import SHANGHAI
 from haocha.store import readmodels
-from haocha.web import words
+from haocha.web import words, work
 from haocha.web.auth import requires
 from haocha.web.context import Context
 from haocha.web.loop_figures import COUNTS, FIGURES, PROJECTIONS, Asked, Loop, Rate, StageTime, loops
@@ -63,7 +63,12 @@ class Place(msgspec.Struct, frozen=True):
     key: str
 
 
-@get("/v1/tickets/stats", guards=[requires("tickets:read", people=())], tags=["tickets"], operation_id="getTicketStats")
+@get(
+    "/v1/tickets/stats",
+    guards=[requires("tickets:read", people=work.MAY_OPEN["/desk"])],
+    tags=["tickets"],
+    operation_id="getTicketStats",
+)
 async def get_stats(
     request: Request[Any, Any, Any],
     _by: By = None,

@@ -13,7 +13,7 @@ from haocha.domain.ticket import STATUSES, Ticket
 from haocha.domain.ticket_events import SOURCES, Opened, TicketEvent
 from haocha.domain.ticket_state import LADDER
 from haocha.store import aggregates, log, readmodels, vault
-from haocha.web import queues, timeline, words
+from haocha.web import queues, timeline, words, work
 from haocha.web.auth import requires
 from haocha.web.context import Context
 from haocha.web.parameters import After, Area, Cursor, Dept, From, Hall, Limit, Parameters, To
@@ -66,7 +66,12 @@ Since = Annotated[
 ]
 
 
-@get("/v1/tickets", guards=[requires("tickets:read", people=())], tags=["tickets"], operation_id="listTickets")
+@get(
+    "/v1/tickets",
+    guards=[requires("tickets:read", people=work.MAY_OPEN["/desk"])],
+    tags=["tickets"],
+    operation_id="listTickets",
+)
 async def list_tickets(
     request: Request[Any, Any, Any],
     _queue: Queue = None,
@@ -121,7 +126,7 @@ async def list_tickets(
 
 @get(
     "/v1/tickets/{ticket_id:uuid}",
-    guards=[requires("tickets:read", people=())],
+    guards=[requires("tickets:read", people=work.MAY_OPEN["/desk"])],
     tags=["tickets"],
     operation_id="getTicket",
 )
@@ -177,7 +182,7 @@ async def get_ticket(request: Request[Any, Any, Any], ticket_id: FromPath[UUID])
 
 @get(
     "/v1/tickets/{ticket_id:uuid}/events",
-    guards=[requires("tickets:read", people=())],
+    guards=[requires("tickets:read", people=work.MAY_OPEN["/desk"])],
     tags=["tickets"],
     operation_id="listTicketEvents",
 )
