@@ -134,6 +134,7 @@ async def test_who_sees_the_ticket_sees_its_evidence(ticket):
 async def test_nobody_else_does(ticket):
     """404 for another unit, and for a file that no event of this ticket refers to; the log-in for nobody."""
     assert (await shown(ticket, "stranger", JPEG)).status_code == 404
+    assert (await shown(ticket, "admin", JPEG)).status_code == 403
     loose = await evidence.keep(ticket.site.pool, PNG + b"loose", by="test", at=datetime.now(UTC))
     address = f"/v1/tickets/{ticket.id}/evidence/{loose.digest}"
     assert (await ticket.site.client.get(address, headers=ticket.people["supervisor"].headers)).status_code == 404

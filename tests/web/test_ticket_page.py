@@ -138,6 +138,9 @@ async def test_page_is_for_those_who_see_the_ticket(ticket):
     async with ticket.browser("stranger") as browser:
         for address in (ticket.page, f"{ticket.page}/print", f"{ticket.page}/news?since=0"):
             assert (await browser.get(address)).status_code == 404
+    async with ticket.browser("admin") as browser:  # who keeps the accounts reads nobody's complaints
+        for address in (ticket.page, f"{ticket.page}/print", f"{ticket.page}/news?since=0"):
+            assert (await browser.get(address)).status_code == 403
     async with httpx.AsyncClient(base_url=ticket.site.url) as browser:
         nobody = await browser.get(ticket.page, headers={"Accept": "text/html"})
     assert nobody.status_code == 303

@@ -31,6 +31,7 @@ from haocha.web import scopes, ticket_facts, timeline
 from haocha.web.context import Context
 from haocha.web.people import requires_account
 from haocha.web.problems import Problem, not_found
+from haocha.web.work import MAY_OPEN
 
 MAY_ATTACH: Final[tuple[AccountRole, ...]] = ("handler", "supervisor", "reviewer", "agent", "inspector")
 LARGEST_BODY: Final = evidence.LARGEST + 64 * 1024  # a file and what a form puts around it
@@ -128,7 +129,7 @@ async def _body(request: Request[Any, Any, Any]) -> bytes:
 
 @get(
     "/v1/tickets/{ticket_id:uuid}/evidence/{digest:str}",
-    guards=[requires_account()],
+    guards=[requires_account(*MAY_OPEN["/desk"])],
     operation_class=Showing,
     tags=["tickets"],
     operation_id="getEvidence",

@@ -29,8 +29,9 @@ from haocha.web.problems import Problem, not_found
 from haocha.web.ticket_facts import Told
 from haocha.web.ticket_forms import Choices, Field, Options
 from haocha.web.timeline import Entry, There
-from haocha.web.work import work_page
+from haocha.web.work import MAY_OPEN, work_page
 
+MAY_SEE: Final = MAY_OPEN["/desk"]
 LARGEST_FORM: Final = ticket_forms.MOST_FILES * evidence.LARGEST_BODY
 GONE: Final = "有一份凭证已经不在了，请重新上传。"
 TOO_MANY: Final = f"凭证最多 {ticket_forms.MOST_FILES} 份。"
@@ -65,7 +66,7 @@ async def visible(context: Context, account: Account, ticket_id: UUID) -> Told:
     return known
 
 
-@get("/tickets/{ticket_id:uuid}", guards=[requires_account(page=True)], include_in_schema=False)
+@get("/tickets/{ticket_id:uuid}", guards=[requires_account(*MAY_SEE, page=True)], include_in_schema=False)
 async def ticket_page(request: Request[Any, Any, Any], ticket_id: FromPath[UUID]) -> Response[str]:
     """Show a ticket; `do` is the form to open, `done` the command that has just been taken."""
     context: Context = request.app.state.context
@@ -79,7 +80,7 @@ async def ticket_page(request: Request[Any, Any, Any], ticket_id: FromPath[UUID]
     )
 
 
-@get("/tickets/{ticket_id:uuid}/print", guards=[requires_account(page=True)], include_in_schema=False)
+@get("/tickets/{ticket_id:uuid}/print", guards=[requires_account(*MAY_SEE, page=True)], include_in_schema=False)
 async def print_page(request: Request[Any, Any, Any], ticket_id: FromPath[UUID]) -> Response[str]:
     """Show a ticket as a sheet of paper (整改工单)."""
     context: Context = request.app.state.context
@@ -104,7 +105,7 @@ async def print_page(request: Request[Any, Any, Any], ticket_id: FromPath[UUID])
     )
 
 
-@get("/tickets/{ticket_id:uuid}/news", guards=[requires_account()], include_in_schema=False)
+@get("/tickets/{ticket_id:uuid}/news", guards=[requires_account(*MAY_SEE)], include_in_schema=False)
 async def news(request: Request[Any, Any, Any], ticket_id: FromPath[UUID]) -> Response[bytes]:
     """Tell an open page what has happened since version `since`; `204` while nothing has."""
     context: Context = request.app.state.context
@@ -123,7 +124,7 @@ async def news(request: Request[Any, Any, Any], ticket_id: FromPath[UUID]) -> Re
 
 @post(
     "/tickets/{ticket_id:uuid}/{command:str}",
-    guards=[requires_account(page=True)],
+    guards=[requires_account(*MAY_SEE, page=True)],
     include_in_schema=False,
     request_max_body_size=LARGEST_FORM,
 )
