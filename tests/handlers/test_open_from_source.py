@@ -1,5 +1,6 @@
 """Complaints and findings are sources of tickets like any other."""
 
+import asyncio
 import hashlib
 from datetime import date
 
@@ -9,6 +10,8 @@ from haocha.domain import ids
 from haocha.domain.complaint import ComplaintReceived, complaint_id
 from haocha.domain.inspection import FindingRecorded, finding_id
 from haocha.domain.ticket_events import Actor
+from haocha.engine.reactor import Reactor
+from haocha.handlers import handlers as all_handlers
 from tests.world import ASSESSED
 
 SUBJECT = ids.subject_id(ids.uuid5(ids.UUID(int=0), "finding"))
@@ -124,3 +127,16 @@ async def test_reacting_again_opens_nothing_more(world):
     await world.react()
     [ticket] = await world.tickets()
     assert len(ticket.joined) == 1
+
+
+async def test_bad_rating_and_complaint_of_one_case_at_once_are_one_ticket(world):
+    """Two workers, one at the ratings, one at the complaints: the second waits for the first and joins its ticket."""
+    handlers = {handler.name: handler for handler in all_handlers(world.install)}
+    workers = [Reactor(world.pool, [handlers[name]]) for name in ("open_ticket", "open_from_source")]
+    for number in range(8):
+        await world.rate(f"case-{number}", satisfaction=1)
+        await complain(world, f"c-{number}", project_no=f"case-{number}")
+        await asyncio.gather(*(worker.step(worker.handlers[0]) for worker in workers))
+    tickets = await world.tickets()
+    assert len(tickets) == 8
+    assert all(len(ticket.parts) == 2 for ticket in tickets)

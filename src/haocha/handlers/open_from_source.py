@@ -43,7 +43,9 @@ class OpenFromSource(EventHandler):
     async def load(self, connection: asyncpg.Connection, batch: Sequence[Recorded], _cursor: str | None) -> State:
         """Read the tickets of the events' cases, whether their units exist, and the rules."""
         cases = {case for event in batch if (case := self._case(event))}
-        known = [row[0] for row in await connection.fetch(SQL["tickets_of_cases"], [str(case) for case in cases])]
+        named = [str(case) for case in cases]
+        await connection.execute(SQL["hold_cases"], named)
+        known = [row[0] for row in await connection.fetch(SQL["tickets_of_cases"], named)]
         tickets: dict[UUID, list[Ticket]] = {case: [] for case in cases}
         for stream in (await log.read_streams(connection, known)).values():
             ticket = aggregates.replay(stream, Ticket)

@@ -55,10 +55,12 @@ class OpenTicket(EventHandler):
     async def load(self, connection: asyncpg.Connection, batch: Sequence[Recorded], _cursor: str | None) -> State:
         """Read the tickets of the events' cases, whether their departments exist, and the rules."""
         cases = {self._case(event) for event in batch}
+        named = [str(case) for case in cases]
+        await connection.execute(SQL["hold_cases"], named)
         pairs = sorted({pair for recorded in batch if all(pair := _pair(recorded.event))})
         staff, matters = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         known = [
-            *await connection.fetch(SQL["tickets_of_cases"], [str(case) for case in cases]),
+            *await connection.fetch(SQL["tickets_of_cases"], named),
             *await connection.fetch(SQL["tickets_of_persons"], staff, matters, batch[0].position, RELATED),
         ]
         tickets: dict[UUID, list[Ticket]] = {case: [] for case in cases}
