@@ -137,8 +137,10 @@ async def written(lone_site, world):
     """Return a ticket of the tax office whose rating and review were written about, with the two texts' ids."""
     stream = ids.rating_id(world.namespace, "case", 1)
     said = Writings(lone_site.context.vault, stream)
-    reference = said.refer(1, "writingEvaluation", "等了两个小时")
-    await world.rate("case", dept="TAX", area="370102000000", texts={"writingEvaluation": reference})
+    reference = said.refer(1, "writingEvaluation", "等了两个小时，电话13912345678")
+    own = said.refer(1, "ext", '{"name": "张三"}')
+    texts = {"writingEvaluation": reference, "ext": own}
+    await world.rate("case", dept="TAX", area="370102000000", texts=texts)
     await world.rate("other", dept="HR", area="370103000000")
     await world.react()
     ticket, _ = await world.tickets()
@@ -184,7 +186,10 @@ async def test_account_sees_its_scope_only(lone_site, written):
 
 
 async def test_account_reads_the_texts_and_what_it_may_do(lone_site, world, written, key):
-    """Texts by their ids, null once erased; the version as ETag; a key gets neither texts nor actions."""
+    """Texts by their ids with numbers covered, null once erased, `ext` never; the version as ETag.
+
+    A key gets neither texts nor actions.
+    """
     ticket, said, finding = written
     handler = await lone_site.account("handler", unit="TAX")
     address = f"/v1/tickets/{ticket.id}"
@@ -197,7 +202,7 @@ async def test_account_reads_the_texts_and_what_it_may_do(lone_site, world, writ
         "substantiated",
         ["TAX"],
     )
-    assert body["texts"] == {said: "等了两个小时", finding: "当日窗口缺人"}
+    assert body["texts"] == {said: "等了两个小时，电话＊＊＊", finding: "当日窗口缺人"}
     assert body["allowed"] == ["request-extension", "fix"]
     assert body["dueAt"] == body["dues"]["fix"]
     await world.pool.execute("DELETE FROM private.texts WHERE id = $1", UUID(said))
@@ -223,7 +228,7 @@ async def test_events_follow_a_version(lone_site, written, key):
     last = (await lone_site.client.get(address, params={"since": 2}, headers=handler)).json()
     assert ([event["event"] for event in last["items"]], last["texts"]) == (["reviewed"], {finding: "当日窗口缺人"})
     first = (await lone_site.client.get(address, params={"limit": 1}, headers=handler)).json()
-    assert first["texts"] == {said: "等了两个小时"}
+    assert first["texts"] == {said: "等了两个小时，电话＊＊＊"}
     assert (await lone_site.client.get(address, params={"after": 1}, headers=key)).status_code == 422
 
 

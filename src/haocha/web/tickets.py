@@ -13,7 +13,7 @@ from haocha.domain.ticket import STATUSES, Ticket
 from haocha.domain.ticket_events import SOURCES, Opened, TicketEvent
 from haocha.domain.ticket_state import LADDER
 from haocha.store import aggregates, log, readmodels, vault
-from haocha.web import queues, timeline, words, work
+from haocha.web import queues, reading, timeline, words, work
 from haocha.web.auth import requires
 from haocha.web.context import Context
 from haocha.web.parameters import After, Area, Cursor, Dept, From, Hall, Limit, Parameters, To
@@ -220,10 +220,10 @@ async def _seen(context: Context, account: Account | None, ticket_id: UUID) -> t
 
 
 async def _texts(context: Context, stream: list[log.Recorded]) -> dict[str, str | None]:
-    """Return the texts that events refer to by their ids; None for those that were erased."""
+    """Return the texts that pages show by their ids, numbers that look like somebody's covered; None once erased."""
     named = list(timeline.references(stream))
     written = await vault.bodies(context.pool, named)
-    return {str(text): written.get(text) for text in named}
+    return {str(text): reading.covered(written[text]) if text in written else None for text in named}
 
 
 def told(recorded: log.Recorded) -> dict[str, Any]:

@@ -112,7 +112,7 @@ class Names(NamedTuple):
 
 
 def references(stream: Sequence[Recorded]) -> Iterator[UUID]:
-    """Yield the ids of all texts that the events refer to."""
+    """Yield the ids of the texts that the events refer to; what a client put into `ext` is its own affair."""
     for recorded in stream:
         event = recorded.event
         for name in event.__struct_fields__:
@@ -120,7 +120,7 @@ def references(stream: Sequence[Recorded]) -> Iterator[UUID]:
             if isinstance(value, TextReference):
                 yield value.id
             elif isinstance(value, Snapshot):
-                yield from (reference.id for reference in value.texts.values())
+                yield from (reference.id for name, reference in value.texts.items() if name != "ext")
         yield from (piece.caption.id for piece in evidence(event) if piece.caption is not None)
 
 
