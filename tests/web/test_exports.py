@@ -87,7 +87,7 @@ async def test_file_has_the_lines_of_the_screen(lone_site, supervisor):
 
 async def test_line_says_problem_responsible_measures_deadline_and_outcome(lone_site, supervisor):
     """Names stand in the place of codes, and numbers that citizens wrote are covered."""
-    life = Life(said="排队太久，电话 13812345678").done(measures="增设窗口，联系人 13900001111")
+    life = Life(said="排队太久，电话 13812345678").done(measures="2025-06-02 增设窗口，联系人 13900001111")
     await tell(lone_site.pool, life)
     heading, row = await file(lone_site, supervisor)
     line = dict(zip(heading, row, strict=True))
@@ -102,7 +102,7 @@ async def test_line_says_problem_responsible_measures_deadline_and_outcome(lone_
         "原因": "办理超时",
         "责任单位": "税务局",
         "责任人": "甲",
-        "整改措施": "增设窗口，联系人 ＊＊＊",
+        "整改措施": "2025-06-02 增设窗口，联系人 ＊＊＊",
         "整改时限": "2025-06-03 09:00",
         "状态": "已办结",
         "结果": "已整改",

@@ -44,15 +44,17 @@ async def test_stages_deadline_and_what_was_done(loop):
     await loop.done("handler", "accept")
     await loop.done("agent", "contact", reached=True, note="他说下午在家")
     await loop.done("handler", "review", **REVIEW)
-    await loop.done("handler", "fix", measures="已增开窗口", responsible="7", evidence=await loop.photo())
+    measures, photo = "已于2026-11-25增开窗口，电话13912345678", await loop.photo()
+    await loop.done("handler", "fix", measures=measures, responsible="7", evidence=photo)
     members = (await told(loop))["progress"]
     assert [step["step"] for step in members["steps"]] == ["opened", "accepted", "contacted", "reviewed", "fixed"]
     assert (members["status"], members["outcome"], members["done"]) == ("approving", None, [])
     assert members["dueAt"]
-    assert "已增开窗口" not in await page(loop)
+    assert "增开窗口" not in await page(loop)
     await loop.done("supervisor", "approve", note="内部意见")
     shown = await page(loop)
-    for said in ("已增开窗口", "等您评价", "情况属实", "已与您取得联系", "应在", members["number"]):
+    assert "已于2026-11-25增开窗口，电话＊＊＊" in shown
+    for said in ("等您评价", "情况属实", "已与您取得联系", "应在", members["number"]):
         assert said in shown
     for hidden in ("内部意见", "他说下午在家", REVIEW["finding"]):
         assert hidden not in shown

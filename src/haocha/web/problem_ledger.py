@@ -24,7 +24,7 @@ from haocha.web.loop_figures import fetch
 from haocha.web.overview import seen_units, unit_name
 from haocha.web.parameters import cursor, read_cursor
 from haocha.web.people import requires_account
-from haocha.web.reading import NUMBERS, choices
+from haocha.web.reading import choices, covered
 from haocha.web.scopes import Scope, scope_of
 from haocha.web.suspicions import place
 from haocha.web.ticket_filters import Filters
@@ -198,11 +198,11 @@ def entry(registry: Registry, row: Any, now: datetime) -> Entry:
         matter=registry.name("matter", row["matter"]) or row["matter"],
         place=place(registry, row) or unit_name(registry, row["dept"]),
         staff=registry.name("staff", row["staff"]) or row["staff"],
-        said=NUMBERS.sub("＊＊＊", row["said_body"] or ""),
+        said=covered(row["said_body"] or ""),
         ground=words.GROUNDS.get(row["ground"], row["ground"]),
         unit=unit_name(registry, row["unit"]),
         responsible=registry.name("staff", responsible) or responsible,
-        measures=NUMBERS.sub("＊＊＊", row["measures_body"] or ""),
+        measures=covered(row["measures_body"] or ""),
         due=moment(row["fix_due_at"]),
         state="已办结" if row["outcome"] else words.STATUSES[STATUS_OF[row["stage"]]],
         lateness=f"{words.STAGES[row['stage']]}超期" if late else "曾超期" if row["late"] else "",

@@ -21,10 +21,9 @@ from haocha.domain.ticket_state import Status
 from haocha.store import aggregates, log, sql, vault
 from haocha.store.log import Recorded
 from haocha.web.context import Context
-from haocha.web.reading import NUMBERS
+from haocha.web.reading import covered
 
 SQL = sql.load(Path(__file__).with_name("receipts.sql")).named("query")
-MASK = "＊＊＊"
 
 
 class Step(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -98,11 +97,6 @@ def tell(stream: Sequence[Recorded], texts: Mapping[UUID, str]) -> Progress:
     )
 
 
-def masked(text: str) -> str:
-    """Cover what looks like a telephone or identity number."""
-    return NUMBERS.sub(MASK, text)
-
-
 def _steps(event: TicketEvent) -> Iterator[Step]:  # noqa: C901, PLR0912 (one answer per kind of event)
     match event:
         case events.Opened():
@@ -162,7 +156,7 @@ def _done(told: Sequence[TicketEvent], texts: Mapping[UUID, str]) -> Iterator[Do
 
     def body(reference: TextReference | None) -> str | None:
         found = texts.get(reference.id) if reference else None
-        return None if found is None else masked(found)
+        return None if found is None else covered(found)
 
     for event in told:
         match event:
