@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from haocha.domain import ticket_events as events
+from haocha.domain import ticket_guards as guards
 from haocha.domain.account import Account
 from haocha.domain.aggregate import CauseHeld
 from haocha.domain.policy import DEFAULT, Terms
@@ -20,6 +21,7 @@ CASE = uuid5(NAMESPACE, "case")
 TUESDAY = datetime(2025, 6, 3, 10, tzinfo=SHANGHAI)
 TERMS = Terms("default-1", DEFAULT, Calendar("CN-1", date(2026, 12, 31), frozenset(), frozenset()))
 SNAPSHOT = Snapshot(project_no="3701-1", satisfaction=1, pf="4", day=date(2025, 6, 3), dept="dept-7")
+BARE = Snapshot(day=date(2025, 6, 3), satisfaction=1, staff="9")
 TEXT = TextReference(uuid5(NAMESPACE, "text"), 3, "c0ffee")
 
 
@@ -87,6 +89,29 @@ def test_open_ticket_takes_in_another_rating_of_its_case():
     (_, joined) = ticket.collect_events()
     assert (joined.worked, joined.cause, joined.originator_version) == (60, 42, 2)
     assert (ticket.joined, ticket.dues, ticket.status) == (["second"], dues, "awaiting_acceptance")
+
+
+def test_whoever_is_rated_by_what_joined_judges_nothing():
+    """A person and a unit that only a later rating of the case names are as little independent as the first ones."""
+    ticket = then(opened(unit="hr"), events.FixSubmitted, round=1, measures=TEXT, responsible="7", evidence=())
+    person = Account(username="rated", role="reviewer", unit="gov", staff="tax/9")
+    colleague = Account(username="colleague", role="supervisor", unit="tax")
+    for by in (person, colleague):
+        guards.approve(ticket, by, TERMS, TUESDAY)
+    named = msgspec.structs.replace(SNAPSHOT, dept="tax", staff="tax/9")
+    ticket.join(source="contested", source_id="x", snapshot=named, terms=TERMS, at=TUESDAY, cause=43)
+    with pytest.raises(guards.RatedPerson):
+        guards.approve(ticket, person, TERMS, TUESDAY)
+    with pytest.raises(guards.NotIndependent):
+        guards.approve(ticket, colleague, TERMS, TUESDAY)
+
+
+def test_rated_person_is_known_by_a_number_that_nobody_knew_when_it_came():
+    """The bare number means the one of the unit that has the ticket, not his namesake of another."""
+    ticket = then(opened(unit=""), events.Joined, source="contested", source_id="x", snapshot=BARE)
+    assert not ticket.rates("tax/9")
+    then(ticket, events.Dispatched, unit="tax")
+    assert [ticket.rates(staff) for staff in ("tax/9", "hr/9", "tax/8", "")] == [True, False, False, False]
 
 
 def test_nothing_joins_twice():

@@ -67,6 +67,7 @@ JUDGING = (
     events.Approved,
     events.Verified,
     events.LookedBack,
+    events.Merged,
 )
 OUTCOMES = {
     "fixed": (events.Verified,),

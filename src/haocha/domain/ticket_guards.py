@@ -176,7 +176,7 @@ def status(ticket: TicketState, command: str, *allowed: Status) -> None:
 
 def not_rated(ticket: TicketState, by: Account, command: str) -> None:
     """Refuse the person who was rated."""
-    if by.staff and by.staff == ticket.snapshot.staff:
+    if ticket.rates(by.staff):
         raise RatedPerson(f"{command} on ticket {ticket.number} is not for the person who was rated.")
 
 
@@ -309,12 +309,13 @@ def reopen(ticket: TicketState, by: Account, _terms: Terms, _at: datetime) -> No
 
 
 def merge(ticket: TicketState, by: Account, _terms: Terms, _at: datetime) -> None:
-    """合并: a supervisor, where a related ticket is known."""
+    """合并: an independent supervisor, where a related ticket is known: the ticket closes by it."""
     role(ticket, by, "merge", "supervisor")
     if not ticket.is_open:
         raise TicketClosed(f"Ticket {ticket.number} is closed and is merged into nothing.")
     if not ticket.related:
         raise NotRelated(f"Ticket {ticket.number} is related to no other.")
+    independent(ticket, by, "merge")
 
 
 def look_back(ticket: TicketState, by: Account, _terms: Terms, _at: datetime) -> None:

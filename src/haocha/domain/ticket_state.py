@@ -65,6 +65,9 @@ class TicketState(Aggregate):
     """From when to when in this round the clock stood still for an appeal that was dismissed."""
     parts: list[tuple[Source, str]]
     """What it is about: its source, and what joined it."""
+    rated: set[str]
+    """The staff members whom anything of `parts` is about, by the key it came with."""
+    rated_units: set[str]
     handled: set[str]
     """All units that have had it."""
     fixers: set[str]
@@ -120,6 +123,7 @@ class TicketState(Aggregate):
         ticket.link, ticket.link_expires_at, ticket.unanswered, ticket.links_before = 0, None, 0, 0
         ticket.rounds, ticket.spent, ticket.escalated, ticket.related = 0, False, "", set()
         ticket.outcome, ticket.closed_at = "", None
+        ticket.rated, ticket.rated_units = set(), set()
         opened.apply(ticket)
         return ticket
 
@@ -140,8 +144,8 @@ class TicketState(Aggregate):
 
     @property
     def interested(self) -> set[str]:
-        """The units that may not judge: the one rated, and all that have handled it."""
-        return self.handled | ({self.snapshot.dept} if self.snapshot.dept else set())
+        """The units that may not judge: those rated, and all that have handled it."""
+        return self.handled | self.rated_units
 
     @property
     def attempts(self) -> int:
@@ -168,11 +172,14 @@ class TicketState(Aggregate):
         """Take one event in."""
         self._take_dues(event)
         match event:
+            case events.Opened():
+                self._take_rated(event.snapshot)
             case events.Dispatched() | events.Transferred():
                 self.unit, self.extension = event.unit, None
                 self.handled |= {event.unit} - {""}
             case events.Joined():
                 self.parts.append((event.source, event.source_id))
+                self._take_rated(event.snapshot)
             case events.Contacted(purpose="review"):
                 self.contacts, self.reached = event.attempt, self.reached or event.reached
             case events.Contacted(reached=False):
@@ -220,6 +227,15 @@ class TicketState(Aggregate):
         status = status_after(event)
         if status is not None and status != self.status:
             self.status, self.entered_at = status, event.at
+
+    def rates(self, staff: str) -> bool:
+        """Say whether a staff member is rated: a number that nobody knew when it came is read within these units."""
+        unit, _, number = staff.rpartition("/")
+        return bool(staff) and (staff in self.rated or (number in self.rated and unit in self.interested))
+
+    def _take_rated(self, snapshot: Snapshot) -> None:
+        self.rated |= {snapshot.staff} - {""}
+        self.rated_units |= {snapshot.dept} - {""}
 
     def _take_dues(self, event: TicketEvent) -> None:
         if isinstance(event, events.Reopened):
