@@ -1,5 +1,6 @@
 """Contact data: to whom policy lets call, while a call is due, with a reason, written down first; else masked."""
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
@@ -156,6 +157,14 @@ async def test_everywhere_else_it_is_masked(loop):
     for answer in answers:
         for secret in (PERSON["mobile"], PERSON["certKey"], PERSON["userName"]):
             assert secret not in answer.text
+
+
+async def test_limit_holds_for_many_at_once(loop, monkeypatch):
+    """Asking a dozen times at the same moment is no way round it."""
+    monkeypatch.setattr(disclosure, "MOST_IN_AN_HOUR", 2)
+    answers = await asyncio.gather(*(ask(loop, "agent") for _ in range(12)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 2 + [429] * 10
+    assert len(await listed(loop)) == 2
 
 
 async def test_only_the_auditor_lists_disclosures(loop):

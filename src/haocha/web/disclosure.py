@@ -4,10 +4,12 @@ Everywhere else an identity is masked (`vault.masked`). The rules are the domain
 limit per account, the event and the answer.
 """
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -38,6 +40,8 @@ LONGEST: Final = 500
 MAY_ASK: Final[tuple[AccountRole, ...]] = ("agent", "handler")
 NOT_TO_SEE: Final = (guards.Forbidden, guards.RatedPerson, guards.NotIndependent)
 PRIVATE: Final = {"Cache-Control": "no-store"}
+_asking_now: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+"""One per account: what is counted must be written down before the same account is counted again."""
 NOTE_NEEDED: Final = Fault("/note", "missing", "选“其他”时，请写明理由。")
 
 
@@ -100,6 +104,11 @@ def offered(ticket: Ticket, snapshots: list[Snapshot], account: Account, terms: 
 
 async def disclose(context: Context, account: Account, ticket_id: UUID, asking: Asking) -> Shown:
     """Write down that the account sees contact data, then return them; raises the problem that refuses it."""
+    async with _asking_now.setdefault(account.username, asyncio.Lock()):
+        return await _disclose(context, account, ticket_id, asking)
+
+
+async def _disclose(context: Context, account: Account, ticket_id: UUID, asking: Asking) -> Shown:
     ticket, terms, snapshots = await _read(context, account, ticket_id)
     note = asking.note.strip()
     if asking.reason == "other" and not note:
