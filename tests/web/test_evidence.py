@@ -125,7 +125,7 @@ async def test_who_sees_the_ticket_sees_its_evidence(ticket):
     assert photo.headers["content-disposition"].startswith("inline")
     assert photo.headers["x-content-type-options"] == "nosniff"
     assert photo.headers["content-security-policy"] == "sandbox; default-src 'none'"
-    assert photo.headers["cache-control"].startswith("private")
+    assert photo.headers["cache-control"] == "private, no-cache"
     assert (document.status_code, document.content) == (200, PDF)
     assert document.headers["content-type"] == "application/pdf"
     assert document.headers["content-disposition"].startswith("attachment")
@@ -140,6 +140,19 @@ async def test_nobody_else_does(ticket):
     assert (await ticket.site.client.get(address, headers=ticket.people["supervisor"].headers)).status_code == 404
     assert (await shown(ticket, "supervisor", JPEG, uuid4())).status_code == 404
     assert (await ticket.site.client.get(f"/v1/tickets/{ticket.id}/evidence/{'0' * 64}")).status_code == 401
+
+
+async def test_browser_that_has_a_file_asks_whether_it_may_still_show_it(ticket):
+    """Unchanged for who sees the ticket, not there for anybody else."""
+    tag = (await shown(ticket, "supervisor", JPEG)).headers["etag"]
+    address = f"/v1/tickets/{ticket.id}/evidence/{evidence.digest(JPEG)}"
+    answers = {
+        who: await ticket.site.client.get(address, headers=ticket.people[who].headers | {"If-None-Match": tag})
+        for who in ("supervisor", "stranger", "admin")
+    }
+    assert [answer.status_code for answer in answers.values()] == [304, 404, 403]
+    unchanged = answers["supervisor"]
+    assert (unchanged.content, unchanged.headers["cache-control"]) == (b"", "private, no-cache")
 
 
 async def test_file_of_another_ticket_is_not_shown_here(ticket):

@@ -46,9 +46,9 @@ SAFE: Final = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "private, max-age=31536000, immutable",
+    "Cache-Control": "private, no-cache",
 }
-"""A file is shown and nothing in it runs; under its digest it never changes."""
+"""A file is shown and nothing in it runs; a browser that has it asks each time whether it may still be shown."""
 
 
 BINARY: Final = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
@@ -142,13 +142,15 @@ async def get_evidence(
     known = await ticket_facts.told(context, ticket_id)
     if not scopes.may_see(context, request.state.account, known.ticket):
         raise not_found("这件工单")
-    piece = referred(known.stream, digest)
+    piece, tag = referred(known.stream, digest), f'"{digest}"'
+    if piece and request.headers.get("if-none-match") == tag and await evidence.described(context.pool, digest):
+        return Response(b"", status_code=304, media_type=piece.media_type, headers=SAFE | {"ETag": tag})
     body = await evidence.body(context.pool, digest) if piece else None
     if piece is None or body is None:
         raise not_found("这份凭证")
     shown = "inline" if piece.media_type.startswith("image/") else "attachment"
     name = f"{digest[:12]}.{piece.media_type.rpartition('/')[2]}"
-    headers = SAFE | {"Content-Disposition": f'{shown}; filename="{name}"'}
+    headers = SAFE | {"ETag": tag, "Content-Disposition": f'{shown}; filename="{name}"'}
     return Response(body, media_type=piece.media_type, headers=headers)
 
 
