@@ -100,3 +100,19 @@ async def test_complaint_has_a_receipt_too(loop):
     shown = (await loop.site.client.get(f"/receipts/{answer.json()['receipt']}")).text
     assert "您的投诉意见在，未被改动" in shown
     assert "没人接电话" not in shown
+
+
+async def test_both_citizens_of_a_merger_are_told(loop):
+    """Each receipt names the other ticket, and the merged one's how far that is; whether or not a name was given."""
+    first = await Loop(loop.site, loop.people).open(staffNo="7", taskCode="T-301")
+    second = await Loop(loop.site, loop.people).open(staffNo="7", taskCode="T-301")
+    first.version = (await first.ticket()).version
+    numbers = [(await one.ticket()).number for one in (first, second)]
+    await second.done("supervisor", "merge", into=numbers[0])
+    kept, merged = (await told(first))["progress"], (await told(second))["progress"]
+    assert (kept["mergedFrom"], kept["merger"], kept["mergedInto"]) == ([numbers[1]], None, None)
+    assert (merged["mergedFrom"], merged["mergedInto"]) == ([], numbers[0])
+    assert merged["merger"] == {"number": numbers[0], "status": "awaiting_acceptance", "outcome": None}
+    assert f"工单 {numbers[1]} 已并入" in await page(first)
+    await first.done("handler", "accept")
+    assert f"工单 {numbers[0]} 的进展：承办单位正在核实" in await page(second)

@@ -169,6 +169,8 @@ PROGRESS = members(
         "outcome": maybe(TEXT),
         "excludedFor": maybe(TEXT),
         "mergedInto": maybe(TEXT),
+        "merger": maybe(members({"number": TEXT, "status": TEXT, "outcome": maybe(TEXT)})),
+        "mergedFrom": some(TEXT),
     }
 )
 FOUND = members(

@@ -101,6 +101,14 @@ def until(progress: Progress, now: datetime) -> str:
     return f"应在{when}前完成{'（节假日安排公布后可能调整）' if progress.provisional else ''}"
 
 
+def merger(progress: Progress) -> str:
+    """Say how far the ticket is that this one was merged into, '' where there is none."""
+    if progress.merger is None:
+        return ""
+    other = progress.merger
+    return f"工单 {other.number} 的进展：{OUTCOMES.get(other.outcome or '') or NOW[other.status]}"
+
+
 def subject(context: Context, snapshot: Snapshot, said: Mapping[str, str]) -> Subject:
     """Say what was rated or reported: matter, place, day and level; `said` names what the registry does not."""
     names = context.registry.name

@@ -44,6 +44,14 @@ class Done(msgspec.Struct, frozen=True, rename="camel"):
     files: int
 
 
+class Merger(msgspec.Struct, frozen=True, rename="camel"):
+    """The ticket that this one was merged into, as it is now."""
+
+    number: str
+    status: Status
+    outcome: Outcome | None
+
+
 class Progress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Where a ticket is."""
 
@@ -58,6 +66,9 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     excluded_for: str | None
     """Why a rating was not accepted: mistaken 误评, malicious 恶意, untrue 不实."""
     merged_into: str | None
+    merger: Merger | None = None
+    merged_from: tuple[str, ...] = ()
+    """The tickets that were merged into this one."""
 
 
 async def find(context: Context, source: Source, stream: UUID, case: UUID | None) -> list[Recorded]:
@@ -77,7 +88,28 @@ async def find(context: Context, source: Source, stream: UUID, case: UUID | None
 async def read(context: Context, stream: Sequence[Recorded]) -> Progress:
     """Tell a ticket's stream, with the texts that are still there."""
     references = [reference.id for reference in _references(stream)]
-    return tell(stream, await vault.bodies(context.pool, references))
+    told = tell(stream, await vault.bodies(context.pool, references))
+    merger, merged = await _merged(context, stream)
+    return msgspec.structs.replace(told, merger=merger if told.merged_into else None, merged_from=merged)
+
+
+async def _merged(context: Context, stream: Sequence[Recorded]) -> tuple[Merger | None, tuple[str, ...]]:
+    """Return the ticket that this one was merged into, and the numbers of those that were merged into this one."""
+    ticket = aggregates.replay(list(stream), Ticket)
+    if not ticket.related:
+        return None, ()
+    streams = await log.read_streams(context.pool, list(ticket.related))
+    into = next((one.event.into for one in stream if isinstance(one.event, events.Merged)), None)
+    merger = None
+    if into in streams:
+        other = aggregates.replay(streams[into], Ticket)
+        merger = Merger(other.number, other.status, other.outcome or None)
+    merged = (
+        told[0].event.number
+        for told in streams.values()
+        if any(isinstance(one.event, events.Merged) and one.event.into == ticket.id for one in told)
+    )
+    return merger, tuple(sorted(merged))
 
 
 def tell(stream: Sequence[Recorded], texts: Mapping[UUID, str]) -> Progress:

@@ -54,6 +54,7 @@ async def receipt_page(request: Request[Any, Any, Any], code: FromPath[str]) -> 
             "until": citizen.until(told, context.now()),
             "outcome": citizen.OUTCOMES.get(told.outcome or "", ""),
             "excluded_for": citizen.EXCLUSIONS.get(told.excluded_for or "", ""),
+            "merger": citizen.merger(told),
         }
     return pages.page("receipt.html", receipt=found, levels=LEVELS, state=_state(found), **members)
 
