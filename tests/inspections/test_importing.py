@@ -244,6 +244,27 @@ def test_broken_zip_is_said(tmp_path):
         photos.opened(tmp_path / "a.zip")
 
 
+def test_zip_that_unpacks_to_too_much_is_refused():
+    """A megabyte of nothing fits into a kilobyte; its size says so before anything is unpacked."""
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.jpg", JPEG + bytes(1_000_000))
+    assert len(body.getvalue()) < 10_000
+    assert photos.Zip(body, 2_000_000).body("a.jpg") is not None
+    with pytest.raises(photos.Unreadable, match="split"):
+        photos.Zip(body, 1_000_000)
+
+
+def test_damaged_photo_is_empty():
+    """The others can still be read, and nothing falls over."""
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.jpg", JPEG * 100)
+    raw = bytearray(body.getvalue())
+    raw[35:45] = b"\xff" * 10
+    assert photos.Zip(io.BytesIO(raw)).body("a.jpg") == b""
+
+
 @pytest.mark.parametrize("text", ["2026-11-02", "2026/11/2", "2026.11.2", "2026年11月2日", "2026-11-02 00:00:00"])
 def test_days_are_read_as_people_write_them(text):
     """Also as spreadsheets turn them."""

@@ -5,6 +5,7 @@ import zipfile
 
 import httpx
 import pytest
+import xlsxwriter
 from python_calamine import CalamineWorkbook
 
 from haocha.inspections import tree
@@ -179,6 +180,18 @@ async def test_files_that_cannot_be_read_are_said(desk, files, said):
     inspector = await desk()
     refused = await send(inspector, "/desk/sources/import", files or None)
     assert (refused.status_code, said in refused.text) == (422, True)
+
+
+async def test_spreadsheet_that_claims_too_much_room_is_refused(desk):
+    """A few kilobytes that would be laid out as gigabytes; the pages go on."""
+    body = io.BytesIO()
+    with xlsxwriter.Workbook(body) as book:
+        sheet = book.add_worksheet()
+        sheet.write_string(0, 0, FINDINGS[0].heading)
+        sheet.write_string(1_048_575, 16_383, "x")
+    inspector = await desk()
+    refused = await send(inspector, "/desk/sources/import", {"file": ("a.xlsx", body.getvalue())})
+    assert (refused.status_code, "读不出来" in refused.text) == (422, True)
 
 
 async def test_template_comes_as_a_file(desk):

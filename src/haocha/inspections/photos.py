@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+import zlib
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
@@ -49,15 +50,20 @@ class Folder:
 
 
 class Zip:
-    """The files of a zip by their last names, wherever in it they lie; never unpacked further than one is asked for."""
+    """The files of a zip by their last names, wherever in it they lie; never unpacked further than one is asked for.
 
-    def __init__(self, source: Path | BinaryIO) -> None:
+    Where `most` is given, all of them together may be so many bytes at most.
+    """
+
+    def __init__(self, source: Path | BinaryIO, most: int | None = None) -> None:
         try:
             self._zip = zipfile.ZipFile(source)
         except (zipfile.BadZipFile, OSError) as error:
             raise Unreadable(f"The photos are no readable zip ({error}).") from None
         if len(self._zip.infolist()) > MOST_FILES:
             raise Unreadable(f"The zip has more than {MOST_FILES} files: split it.")
+        if most is not None and sum(info.file_size for info in self._zip.infolist()) > most:
+            raise Unreadable(f"The photos are more than {most} bytes: split the zip.")
         self._files = {_name(info): info for info in self._zip.infolist() if not info.is_dir()}
 
     def body(self, name: str) -> bytes | None:
@@ -68,7 +74,7 @@ class Zip:
         try:
             with self._zip.open(info) as opened:
                 return opened.read(LARGEST + 1)
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError):
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError):
             return b""
 
 
