@@ -104,7 +104,7 @@ GET  /v1/calendar                                             HSRAILUM  all
 POST /v1/calendar                                             M         all
 
 GET  /desk                                                    HSRAILUM  all
-GET  /desk/events                                             HSRAILUM  all
+GET  /desk/events                                             HSRAILU   all
 POST /desk/bulk                                               HS        all
 POST /desk/views                                              HSRAILU   all
 GET  /desk/sources                                            SAI       all

@@ -20,7 +20,7 @@ from haocha.web.desk_rows import TIMES, line
 from haocha.web.live import Crowded
 from haocha.web.queues import EVERYBODY, Filters, Queue
 from haocha.web.scopes import Scope, scope_of
-from haocha.web.work import HOMES, work_page
+from haocha.web.work import HOMES, MAY_OPEN, work_page
 
 PAGE: Final = 50
 URGENT: Final = ("overdue", "supervision")
@@ -212,7 +212,7 @@ def _seen(context: Context, account: Account, scope: Scope) -> str:
     return f"{name}及下级单位的工单" if len(scope.units) > 1 else f"{name}的工单"
 
 
-@get("/desk/events", guards=[people.requires_account()], include_in_schema=False)
+@get("/desk/events", guards=[people.requires_account(*MAY_OPEN["/desk"])], include_in_schema=False)
 async def desk_events(request: Request[Any, Any, Any]) -> Stream:
     """Stream the counts and the head of a list, each time they changed."""
     filters, _ = Filters.parse(request.query_params)
@@ -229,8 +229,9 @@ async def _events(request: Request[Any, Any, Any], filters: Filters) -> AsyncIte
         page = await queues.page(context, account, filters, limit=PAGE)
         return msgspec.json.encode(News(counts, [str(row.id) for row in page.items]))
 
-    # Colleagues see the same; of a supervisor's lists his own fixes are left out.
-    who = msgspec.structs.replace(account, name="", username=account.username if account.role == "supervisor" else "")
+    # Colleagues see the same; of the lists of those who approve their own fixes are left out.
+    approves = "approval" in queues.BY_ROLE[account.role]
+    who = msgspec.structs.replace(account, name="", username=account.username if approves else "")
     known = b""
     yield RETRY
     try:
