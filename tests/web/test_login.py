@@ -77,6 +77,19 @@ async def test_form_of_another_site_is_refused(closed):
     assert (await closed.client.get("/")).status_code == 303
 
 
+@pytest.mark.parametrize("address", ["/login", "/logout", "/v/none"])
+async def test_nobody_sends_a_form_of_millions_of_fields(closed, address):
+    """Before anybody proved who he is, a form is as large as a form of people."""
+    answer = await closed.client.post(address, data={"username": "a" * pages.LARGEST_FORM})
+    assert answer.status_code == 413
+
+
+async def test_form_from_a_page_without_an_address_leads_to_the_log_in(closed):
+    """Whatever stands in the header that says where a form stood."""
+    answer = await closed.client.post("/account/token", headers={"Referer": "http://["})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2F")
+
+
 async def test_guessing_is_limited(closed, monkeypatch):
     """After too many attempts from one address the answer is 429 and says when to come back."""
     monkeypatch.setattr(closed.context.login_limits, "_per_minute", 3)
@@ -159,7 +172,9 @@ async def test_password_of_somebody_else_must_be_changed_first(closed):
     assert (await closed.client.get("/")).status_code == 200
 
 
-@pytest.mark.parametrize("address", ["https://evil.example/", "//evil.example", "/\\evil.example", "evil", "/a\nb", ""])
+@pytest.mark.parametrize(
+    "address", ["https://evil.example/", "//evil.example", "/\\evil.example", "evil", "/a\nb", "", "//[", "/\t/evil"]
+)
 def test_log_in_sends_nobody_to_another_site(address):
     """Whatever the address asks for, one stays on this site."""
     assert pages.same_site(address) == "/"

@@ -66,7 +66,7 @@ async def own_account(request: Request[Any, Any, Any]) -> Response[Any]:
     return await _page(request, done=DONE.get(request.query_params.get("done", ""), ""))
 
 
-@post("/account/password", guards=[guard], include_in_schema=False)
+@post("/account/password", guards=[guard], request_max_body_size=pages.LARGEST_FORM, include_in_schema=False)
 async def change_password(request: Request[Any, Any, Any], data: URLEncodedBody[PasswordForm]) -> Response[Any]:
     """Change one's own password: other sessions end, this one goes on."""
     people.check_form(request, data.csrf)

@@ -74,7 +74,7 @@ async def login_page(request: Request[Any, Any, Any]) -> Response[Any]:
     return _form(context, request, following)
 
 
-@post("/login", include_in_schema=False)
+@post("/login", request_max_body_size=pages.LARGEST_FORM, include_in_schema=False)
 async def log_in(request: Request[Any, Any, Any], data: URLEncodedBody[Form]) -> Response[Any]:
     """Begin a session; no refusal tells whether there is such an account, and guessing is limited per address."""
     context: Context = request.app.state.context
@@ -100,7 +100,7 @@ async def log_in(request: Request[Any, Any, Any], data: URLEncodedBody[Form]) ->
     return response
 
 
-@post("/logout", include_in_schema=False)
+@post("/logout", request_max_body_size=pages.LARGEST_FORM, include_in_schema=False)
 async def log_out(request: Request[Any, Any, Any], data: URLEncodedBody[Leaving]) -> Response[Any]:
     """End the session in this browser."""
     context: Context = request.app.state.context

@@ -9,7 +9,6 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -23,6 +22,7 @@ from haocha.web import charts
 
 FOLDER: Final = Path(__file__).parent
 TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+LARGEST_FORM: Final = 64 * 1024  # bytes of a form that anybody may send: reading millions of fields takes seconds
 WEEKDAYS: Final = "一二三四五六日"
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -149,8 +149,7 @@ def error_page(status: int, *, detail: str = "", headers: dict[str, str] | None 
 
 def same_site(address: str) -> str:
     """Give `address` if it is a path on this site, else the front page: no log-in sends anybody elsewhere."""
-    parts = urlsplit(address)
-    good = address.startswith("/") and not address.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
+    good = address.startswith("/") and not address.startswith(("//", "/\\"))
     return address if good and address.isprintable() else "/"
 
 

@@ -123,7 +123,10 @@ def _is_safe(connection: Connection) -> bool:
 
 def _asked_for(connection: Connection) -> str:
     """Return where to go on after the log-in: the page itself, or the page its form stood on."""
-    url = urlsplit(str(connection.url) if _is_safe(connection) else connection.headers.get("referer", ""))
+    try:
+        url = urlsplit(str(connection.url) if _is_safe(connection) else connection.headers.get("referer", ""))
+    except ValueError:
+        return "/"
     return pages.same_site(f"{url.path}?{url.query}" if url.query else url.path)
 
 

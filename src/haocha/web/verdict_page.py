@@ -140,7 +140,7 @@ async def verdict_page(request: Request[Any, Any, Any], token: FromPath[str]) ->
     return await _page(context, asked, just="done" in request.query_params and asked.state == "answered")
 
 
-@post("/v/{token:str}", status_code=200, include_in_schema=False)
+@post("/v/{token:str}", status_code=200, request_max_body_size=pages.LARGEST_FORM, include_in_schema=False)
 async def judge(request: Request[Any, Any, Any], token: FromPath[str], data: URLEncodedBody[Form]) -> Response[Any]:
     """Take the choice and ask to confirm it; take the confirmation and record the verdict."""
     context: Context = request.app.state.context
