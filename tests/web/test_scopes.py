@@ -41,9 +41,9 @@ def context():
     return SimpleNamespace(registry=registry, now=lambda: NOW)
 
 
-def account(role="supervisor", unit="", node=""):
+def account(role="supervisor", unit="", node="", *, contact_officer=False):
     """Return an account."""
-    return Account(username="x", role=role, unit=unit, node=node)
+    return Account(username="x", role=role, unit=unit, node=node, contact_officer=contact_officer)
 
 
 def ticket(unit="TAX", area="370102000000", handled=()):
@@ -129,6 +129,8 @@ def test_territory_of_an_administrator(context, admin, territory):
         (Territory(["TAX"]), account("handler", "HR"), False),
         (Territory(["TAX"]), account(node="dept:TAX"), True),
         (Territory(["TAX"]), account(unit="TAX", node="dept:GOV"), False),
+        (Territory(["TAX"]), account("agent", "HR", "dept:TAX", contact_officer=True), False),
+        (Territory(["TAX"]), account("agent", "TAX", "dept:TAX", contact_officer=True), True),
         (Territory(["TAX"]), account(node="area:3701"), False),
         (Territory(["TAX"], "3701"), account(node="area:370102"), True),
         (Territory(["TAX"], "3701"), account(node="area:37"), False),

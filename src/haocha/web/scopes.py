@@ -95,6 +95,8 @@ def keeps(territory: Territory, account: Account) -> bool:
         return True
     if account.role == "handler":
         return account.unit in territory.units
+    if account.contact_officer and account.unit not in territory.units:
+        return False  # a unit has one contact officer: he would take the place of another territory's
     kind, _, value = account.node.partition(":")
     if kind == "dept":
         return value in territory.units
