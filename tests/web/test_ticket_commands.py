@@ -158,6 +158,9 @@ async def test_second_of_two_at_once_is_told(loop):
         ("supervisor", "accept", 403, "not_yours"),
         ("elsewhere", "remind", 403, "not_yours"),
         ("leader", "remind", 403, "not_yours"),
+        ("leader", "review", 403, "not_yours"),
+        ("rival", "appeal", 403, "not_yours"),
+        ("elsewhere", "reopen", 403, "not_yours"),
         ("handler", "fix", 409, "wrong_status"),
         ("supervisor", "approve", 409, "wrong_status"),
         ("supervisor", "reopen", 422, "invalid"),
@@ -165,7 +168,7 @@ async def test_second_of_two_at_once_is_told(loop):
     ],
 )
 async def test_what_is_not_to_be_done_says_why(loop, who, command, status, code):
-    """Another's task is 403, a guard 409 under its code, a form 422."""
+    """Another's task is 403 whatever the form, a guard 409 under its code, a form 422."""
     answer = await loop.give(who, command)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.json()["detail"]

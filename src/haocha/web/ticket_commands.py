@@ -10,6 +10,7 @@ from litestar import Request, Response, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
+from haocha.domain import ticket_guards as guards
 from haocha.domain.account import Account
 from haocha.domain.errors import Refusal
 from haocha.domain.ticket import Ticket
@@ -50,6 +51,7 @@ async def perform(
     """
     order, faults = orders.read(command, sent)
     if order is None:
+        await _check_theirs(context, account, ticket_id, command)
         raise invalid(faults)
     await _check_unit(context, order)
     files, into = await _files(context, order), await _into(context, order, ticket_id)
@@ -90,6 +92,20 @@ def refused(refusal: Refusal) -> Problem:
     """Say a refusal of the domain in Chinese, under its own code."""
     status = 403 if isinstance(refusal, Forbidden) else 409
     return Problem(status, refusal.code, words.REFUSALS.get(refusal.code, "现在不能这样做。"))
+
+
+async def _check_theirs(context: Context, account: Account, ticket_id: UUID, command: str) -> None:
+    """Refuse a person whose task it is not before saying what is wrong with the form; raises the `404` and `403`."""
+    try:
+        ticket = await aggregates.get(context.pool, Ticket, ticket_id)
+    except aggregates.Unknown:
+        raise not_found("这件工单") from None
+    terms = (await context.rules.current()).of(ticket.policy_version, ticket.calendar_version)
+    refusal = guards.refusal(ticket, command, account, terms, context.now())
+    if isinstance(refusal, Forbidden):
+        raise refused(refusal)
+    if not scopes.may_see(context, account, ticket):
+        raise refused(Forbidden(f"Ticket {ticket.number} lies outside what {account.username} oversees."))
 
 
 async def _overtaken(context: Context, ticket_id: UUID, version: int) -> Problem:
