@@ -4,11 +4,12 @@ CREATE TABLE private.evidence (
   digest text CONSTRAINT evidence_digest PRIMARY KEY CONSTRAINT evidence_digest_form CHECK (digest ~ '^[0-9a-f]{64}$'),
   media_type text NOT NULL,
   size int NOT NULL CONSTRAINT evidence_size CHECK (size = octet_length(body) AND size > 0),
-  body bytea STORAGE EXTERNAL NOT NULL,
+  body bytea NOT NULL,
   kept_by text NOT NULL,                                    -- the account that brought it
   kept_at timestamptz NOT NULL,                             -- the last time somebody brought it
   referred bool NOT NULL DEFAULT false                      -- true once an event was seen that refers to it
 );
+ALTER TABLE private.evidence ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE INDEX evidence_loose ON private.evidence (kept_at) WHERE NOT referred;
 
 -- Which events refer to a file, so that those nobody refers to can go.
