@@ -7,10 +7,10 @@ import random
 import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-import httpx
+import msgspec
 
 from haocha import load
 from haocha.domain import ids
@@ -23,8 +23,10 @@ CENTRE = "99YX0001"
 GOVERNMENT = "99YX0000"
 RATE = 200  # ratings a second while the lag is measured
 BAD = 0.03  # of them are bad
-AT_ONCE = 12  # lives that are lived side by side
-LOOK = 0.02
+AT_ONCE = 24  # lives that are lived side by side
+LOOK = 0.02  # seconds between two looks at the list
+NOT_FOUND, OVERTAKEN = 404, 412
+PATIENCE = 0.2  # seconds between two looks for a ticket that opens
 
 LIFE: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("handler", "accept", {}),
@@ -40,13 +42,52 @@ LIFE: tuple[tuple[str, str, dict[str, Any]], ...] = (
 )
 
 
+class Answer(NamedTuple):
+    """What came back."""
+
+    status: int
+    body: bytes
+
+    def json(self) -> Any:
+        """Decode the body; raises where the answer is no success."""
+        if self.status >= 300:
+            raise RuntimeError(f"{self.status} {self.body[:300]!r}")
+        return msgspec.json.decode(self.body)
+
+
+class Client:
+    """Kept connections and nothing besides: it shares the processors with what it measures."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def send(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> Answer:
+        """Send one request over a connection that is free, and return the answer."""
+        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
+        lines = [f"{method} {path} HTTP/1.1", "Host: bench", f"Content-Length: {len(body)}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
+        answer = Answer(int(head[9:12]), await reader.readexactly(length))
+        self._idle.append((reader, writer))
+        return answer
+
+    def close(self) -> None:
+        """Close the connections."""
+        for _, writer in self._idle:
+            writer.close()
+
+
 class Loop:
     """The people of a bench, and its clients."""
 
-    def __init__(self, bench: Bench, client: httpx.AsyncClient, tokens: dict[str, str], namespace: UUID) -> None:
+    def __init__(self, bench: Bench, client: Client, tokens: dict[str, str], namespace: UUID) -> None:
         self.client, self.namespace = client, namespace
-        self.headers = {name: {"Authorization": f"Bearer {token}"} for name, token in tokens.items()}
-        self.key = {"Authorization": f"Bearer {bench.key}"}
+        json = {"Content-Type": "application/json"}
+        self.headers = {name: json | {"Authorization": f"Bearer {token}"} for name, token in tokens.items()}
+        self.key = json | {"Authorization": f"Bearer {bench.key}"}
         made = load.ratings("L", bench.city, datetime.now(UTC))
         self.bodies = (body | {"deptCode": CENTRE} for body in made if body.get("deptCode", CENTRE) == CENTRE)
         self.took: list[float] = []
@@ -58,18 +99,17 @@ class Loop:
             body["evalDetail"] = ["115"]
         else:
             body.pop("evalDetail", None)
-        answer = await self.client.post("/v1/ratings", json=body, headers=self.key)
-        answer.raise_for_status()
+        answer = await self.client.send("POST", "/v1/ratings", self.key, msgspec.json.encode(body))
         return ids.ticket_id(self.namespace, "rating", answer.json()["ratingId"]), time.perf_counter()
 
     async def opened(self, ticket: UUID) -> int:
         """Wait until the ticket is there, and return its version."""
         while True:
-            answer = await self.client.get(f"/v1/tickets/{ticket}", headers=self.headers["supervisor"])
-            if answer.is_success:
+            answer = await self.client.send("GET", f"/v1/tickets/{ticket}", self.headers["supervisor"])
+            if answer.status != NOT_FOUND:
                 version: int = answer.json()["version"]
                 return version
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(PATIENCE)
 
     async def live(self, photo: str) -> None:
         """Live one ticket's whole life."""
@@ -78,26 +118,22 @@ class Loop:
         for who, command, body in LIFE:
             while True:
                 sent = body | ({"evidence": [{"digest": photo}]} if command == "fix" else {})
+                headers = self.headers[who] | {"If-Match": f'"{version}"'}
                 begun = time.perf_counter()
-                answer = await self.client.post(
-                    f"/v1/tickets/{ticket}/{command}",
-                    json=sent,
-                    headers=self.headers[who] | {"If-Match": f'"{version}"'},
+                answer = await self.client.send(
+                    "POST", f"/v1/tickets/{ticket}/{command}", headers, msgspec.json.encode(sent)
                 )
                 self.took.append(time.perf_counter() - begun)
-                if answer.status_code != httpx.codes.PRECONDITION_FAILED:
+                if answer.status != OVERTAKEN:
                     break
-                version = answer.json()["version"]
-            answer.raise_for_status()
+                version = msgspec.json.decode(answer.body)["version"]
             version = answer.json()["version"]
-        assert answer.json()["outcome"] == "fixed", answer.text
+        assert answer.json()["outcome"] == "fixed", answer.body
 
     async def photo(self) -> str:
         """Upload a photo and return its digest."""
-        answer = await self.client.post(
-            "/v1/evidence", content=office.picture(random.Random(1)), headers=self.headers["handler"]
-        )
-        answer.raise_for_status()
+        headers = self.headers["handler"] | {"Content-Type": "image/png"}
+        answer = await self.client.send("POST", "/v1/evidence", headers, office.picture(random.Random(1)))
         digest: str = answer.json()["digest"]
         return digest
 
@@ -118,9 +154,8 @@ async def running(bench: Bench) -> AsyncIterator[Loop]:
     namespace = (await install.load(bench.pool)).namespace
     async with parts.web(bench) as (port, _):
         with parts.worker(bench):
-            limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", limits=limits, timeout=30) as client:
-                await parts.caught_up(bench.pool)
+            await parts.caught_up(bench.pool)
+            with contextlib.closing(Client(port)) as client:
                 yield Loop(bench, client, tokens, namespace)
 
 
@@ -165,7 +200,7 @@ async def _lag(loop: Loop, seconds: float) -> list[float]:
     lags: list[float] = []
     posting = asyncio.create_task(_post(loop, seconds, waiting))
     while waiting or not posting.done():
-        answer = await loop.client.get("/v1/tickets", params={"limit": "200"}, headers=loop.headers["supervisor"])
+        answer = await loop.client.send("GET", "/v1/tickets?limit=200", loop.headers["supervisor"])
         seen = time.perf_counter()
         lags += [seen - waiting.pop(item["ticketId"]) for item in answer.json()["items"] if item["ticketId"] in waiting]
         await asyncio.sleep(LOOK)
