@@ -8,8 +8,9 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --co
 
 setup: .venv/.developer
 
+# Files side by side, each process with a PostgreSQL of its own; ARGS="-n 0" runs them one after the other.
 test: .venv/.developer
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 demo: .venv/.runtime
 	$(BIN)/haocha demo $(ARGS)
