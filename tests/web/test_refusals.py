@@ -2,10 +2,12 @@
 
 import pytest
 
+from tests import people
 from tests.web.running import faults, rating, service
 
 LONG = "长"
 MISSING = object()
+FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +237,29 @@ async def test_large_body_is_refused(site, pad):
             "/v1/ratings/batch", content=content, headers=pad | {"Content-Type": "application/json"}
         )
         assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+async def large_form(pieces):
+    """Send a form piece by piece, without saying how long it is."""
+    for _ in range(pieces):
+        yield b"a=1&" * 16 * 1024
+
+
+@pytest.mark.parametrize("path", ["/v1/ratings/batch", "/v1/evidence", "/tickets/new", "/desk/bulk", "/login", "/none"])
+@pytest.mark.parametrize("kind", [FORM, FORM.title() + " ; charset=utf-8"])
+async def test_large_form_is_refused_on_every_route(site, path, kind):
+    """413 beyond 256 kB before it is read, whoever sends it and wherever."""
+    answer = await site.client.post(path, content=b"a=1&" * 65 * 1024, headers={"Content-Type": kind})
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert "256 kB" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(("pieces", "status"), [(3, 403), (5, 413)])
+async def test_large_form_without_its_length_is_refused(site, pieces, status):
+    """It is counted while it comes; a smaller one is read, and refused for what it says."""
+    headers = (await people.make(site.pool)).headers | {"Content-Type": FORM}
+    answer = await site.client.post("/desk/bulk", content=large_form(pieces), headers=headers)
+    assert answer.status_code == status, answer.text
 
 
 @pytest.mark.parametrize("path", ["/v1/ratings", "/v1/services", "/v1/ratings/batch", "/v1/services/batch"])

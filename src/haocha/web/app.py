@@ -66,6 +66,8 @@ logger = structlog.get_logger(__name__)
 LONGEST_REQUEST_ID = 64
 SLOW = 1.0  # seconds after which a request is worth a line
 LARGEST_BODY = submit.LARGEST_BATCH_BODY + 1024
+LARGEST_FORM = 256 * 1024  # url-encoded, on every route: its parser takes seconds for megabytes
+FORM = b"application/x-www-form-urlencoded"
 HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
@@ -170,7 +172,13 @@ class Front:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
             await send(message)
 
-        await self._app(scope, receive, respond)
+        if _is_form(scope):
+            if _length(headers) > LARGEST_FORM:
+                await _refuse_form(scope, receive, respond)
+            else:
+                await self._app(scope, _limited(receive), respond)
+        else:
+            await self._app(scope, receive, respond)
         seconds = time.perf_counter() - started
         route = _route(scope)
         metrics.REQUESTS.labels(route, str(status)).observe(seconds)
@@ -240,6 +248,41 @@ async def _body(receive: Receive) -> bytes:
             raise submit.too_large("64 kB")
         if not message.get("more_body"):
             return parts
+
+
+def _is_form(scope: Scope) -> bool:
+    """Tell whether a body is said to be url-encoded, in whichever of several headers."""
+    return any(
+        name == b"content-type" and value.partition(b";")[0].strip().lower() == FORM for name, value in scope["headers"]
+    )
+
+
+def _length(headers: dict[bytes, bytes]) -> int:
+    """Return how long a body says it is, 0 where it does not say."""
+    sent = headers.get(b"content-length", b"")
+    return int(sent[:20]) if sent.isdigit() else 0
+
+
+def _limited(receive: Receive) -> Receive:
+    """Count a form that comes without its length, and refuse it where it becomes too large."""
+    read = 0
+
+    async def counted() -> Any:
+        nonlocal read
+        message: Any = await receive()
+        read += len(message.get("body", b""))
+        if read > LARGEST_FORM:
+            raise submit.too_large("256 kB")
+        return message
+
+    return counted
+
+
+async def _refuse_form(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer `413` to a form without reading it."""
+    request: Request[Any, Any, Any] = Request(scope, receive=receive, send=send)
+    response = _problem(request, submit.too_large("256 kB"))
+    await response.to_asgi_response(None, request)(scope, receive, send)
 
 
 def _route(scope: Scope) -> str:
