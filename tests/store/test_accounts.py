@@ -225,6 +225,30 @@ async def test_new_password_ends_sessions_and_the_lock(pool):
     assert [what for what, _ in await told(pool, person)] == ["created", "password_reset", "password_changed"]
 
 
+async def test_reset_password_takes_the_token_away(pool):
+    """Whoever needs a reset may have lost more than a password; one's own new password keeps the token."""
+    person, _ = await create(pool)
+    token = await accounts.create_token(pool, person.id, by="li.na", now=NOW)
+    await accounts.set_password(pool, person, "the third lamp is on", by="li.na", now=NOW)
+    assert (await accounts.holding(pool, token)).id == person.id
+    await accounts.reset_password(pool, person, by="boss", now=NOW)
+    assert await accounts.holding(pool, token) is None
+    assert (await accounts.find(pool, "li.na")).token_at is None
+
+
+async def test_overseer_of_a_department_is_one_of_it(pool):
+    """Where no unit is said, so that he is not taken for independent of it; a unit that is said stays."""
+    person, _ = await create(pool, role="reviewer", unit="", node="dept:TAX")
+    assert person.account.unit == "TAX"
+    account = msgspec.structs.replace(person.account, node="dept:HR", unit="")
+    assert await accounts.change(pool, person.id, account, by="boss", now=NOW) == ["unit", "node"]
+    assert (await accounts.find(pool, "li.na")).account.unit == "HR"
+    other, _ = await create(pool, "other", role="reviewer", unit="TAX", node="dept:GOV")
+    assert other.account.unit == "TAX"
+    region, _ = await create(pool, "region", role="reviewer", unit="", node="area:37")
+    assert region.account.unit == ""
+
+
 async def test_password_of_an_input_method_is_the_same(pool):
     """Full-width letters are those they stand for."""
     await create(pool, password="abc123!@#def")

@@ -204,7 +204,7 @@ async def test_administrator_changes_an_account(browse, site):
     assert answer.headers["location"] == f"{page}?done=changed"
     assert (await person.open("/account")).headers["location"].startswith("/login")
     account = (await accounts.find(site.pool, person.login.username)).account
-    assert (account.role, account.unit, account.node, account.name) == ("supervisor", "", "dept:TAX", "改名")
+    assert (account.role, account.unit, account.node, account.name) == ("supervisor", "TAX", "dept:TAX", "改名")
     shown = (await admin.open(page)).text
     assert "承办 → 督办" in shown
     assert "全部 → 税务局（TAX）及下级" in shown

@@ -86,7 +86,11 @@ def _members(command: Command) -> Command:
             click.option(
                 "--area", metavar="PREFIX", help="Sees this area only: the first digits of areaCode, such as 3701."
             ),
-            click.option("--dept", metavar="CODE", help="Sees this department (deptCode) and those below it only."),
+            click.option(
+                "--dept",
+                metavar="CODE",
+                help="Sees this department (deptCode) and those below it only; without --unit it is the unit too.",
+            ),
             click.option("--name", help="What pages call the person; never in an event."),
             click.option(
                 "--staff",
@@ -164,9 +168,10 @@ def _with(account: Account, given: dict[str, Any]) -> Account:
     node = _node(given.pop("area"), given.pop("dept"))
     members = {name: value for name, value in {**given, "node": node}.items() if value is not None}
     account = msgspec.structs.replace(account, **members)
-    if account.role == "handler" and not account.unit:
+    unit = store.belonging(account).unit
+    if account.role == "handler" and not unit:
         raise click.UsageError("A handler acts for a unit: add --unit CODE.")
-    if account.contact_officer and not account.unit:
+    if account.contact_officer and not unit:
         raise click.UsageError("A contact officer is one of a unit: add --unit CODE.")
     return account
 
@@ -344,7 +349,7 @@ def _act(data: Path | None, username: str, act: Callable[..., Awaitable[bool]], 
 @data_option
 @json_option
 def reset_password(username: str, data: Path | None, *, ask: bool, as_json: bool) -> None:
-    """Give an account another password, to be changed at the next log-in; ends its sessions and its lock."""
+    """Give an account another password, to be changed at the next log-in; ends its sessions, its lock and its token."""
     password = _asked(ask=ask)
 
     async def work(connection: Any) -> str:

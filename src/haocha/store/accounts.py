@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import asyncpg
+import msgspec
 
 from haocha.domain.account import ROLES, Account, AccountRole
 from haocha.domain.errors import Refusal
@@ -118,6 +119,12 @@ def check(account: Account) -> None:
         raise AccountInvalid(f"A name is one line of up to {LONGEST_NAME} characters.")
 
 
+def belonging(account: Account) -> Account:
+    """Return an account that oversees a department as one of it, where no unit is said: it is not independent of it."""
+    kind, _, code = account.node.partition(":")
+    return msgspec.structs.replace(account, unit=code) if kind == "dept" and not account.unit else account
+
+
 async def create(
     connection: Connection,
     *,
@@ -146,13 +153,14 @@ async def create(
         staff=staff,
         contact_officer=contact_officer,
     )
+    account = belonging(account)
     check(account)
     if password is None:
         password = passwords.generate()
     else:
         passwords.check(password, username)
     stored = await passwords.hashed(password)
-    arguments = (username, name, role, unit, node, staff, contact_officer, stored, must_change, now, by)
+    arguments = (username, name, role, account.unit, node, staff, contact_officer, stored, must_change, now, by)
     await _write(connection, "create", arguments)
     return password
 
@@ -162,6 +170,7 @@ async def change(connection: Connection, number: int, account: Account, *, by: s
 
     Another role, unit, node or staff ends its sessions.
     """
+    account = belonging(account)
     check(account)
     members = (account.name, account.role, account.unit, account.node, account.staff, account.contact_officer)
     return [row["what"] for row in await _write(connection, "change", (number, *members, now, by))]
@@ -195,14 +204,17 @@ async def unlock(connection: Connection, number: int, *, by: str, now: datetime)
 async def set_password(
     connection: Connection, person: Person, password: str, *, by: str, now: datetime, must_change: bool = False
 ) -> None:
-    """Give an account another password, which ends its sessions; `must_change` where not its owner chose it."""
+    """Give an account another password, which ends its sessions; `must_change` where not its owner chose it.
+
+    Its token stays where its owner chose the password, and ends where he did not.
+    """
     passwords.check(password, person.account.username)
     stored = await passwords.hashed(password)
     await _write(connection, "password", (person.id, now, by, stored, must_change))
 
 
 async def reset_password(connection: Connection, person: Person, *, by: str, now: datetime) -> str:
-    """Give an account a generated password, to be changed at the next log-in, and return it."""
+    """Give an account a generated password, to be changed at the next log-in, and return it; its token ends."""
     password = passwords.generate()
     await set_password(connection, person, password, by=by, now=now, must_change=True)
     return password

@@ -54,10 +54,11 @@ WITH done AS (
   UPDATE access.accounts SET failures = 0, locked_until = NULL WHERE id = $1 AND locked_until > $2 RETURNING id)
 INSERT INTO access.account_changes (at, by, account, what) SELECT $2, $3, id, 'unlocked' FROM done RETURNING account;
 -- section: query password
--- $5 whether somebody else than its owner knows it
+-- $5 whether somebody else than its owner knows it: a token made by who may have had the old one goes with it
 WITH done AS (
   UPDATE access.accounts
-     SET password = $4, must_change = $5, epoch = epoch + 1, failures = 0, locked_until = NULL
+     SET password = $4, must_change = $5, epoch = epoch + 1, failures = 0, locked_until = NULL,
+         token = CASE WHEN NOT $5 THEN token END, token_at = CASE WHEN NOT $5 THEN token_at END
    WHERE id = $1 RETURNING id)
 INSERT INTO access.account_changes (at, by, account, what)
 SELECT $2, $3, id, CASE WHEN $5 THEN 'password_reset' ELSE 'password_changed' END FROM done RETURNING account;
