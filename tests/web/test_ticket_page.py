@@ -343,6 +343,21 @@ async def test_open_page_hears_what_others_do(ticket):
         assert (await browser.get(f"{ticket.page}/news?since=2")).status_code == 204
 
 
+async def test_who_may_not_see_a_ticket_hears_nothing_of_it(ticket):
+    """Not even how far it is: whatever version he asks about, there is no such ticket."""
+    async with ticket.browser("stranger") as browser:
+        for since in (0, 1, 99):
+            assert (await browser.get(f"{ticket.page}/news?since={since}")).status_code == 404
+
+
+async def test_version_of_thousands_of_digits_is_none(ticket):
+    """The page and its form go by the ticket's own then; nothing fails."""
+    async with ticket.browser("handler") as browser:
+        assert (await browser.get(f"{ticket.page}/news?since={'9' * 5000}")).status_code == 200
+        answer = await fill(browser, ticket, "accept", version="9" * 5000)
+    assert answer.status_code == 303, answer.text
+
+
 async def test_escalation_names_its_rule(ticket):
     """How long a stage was overdue, from the policy that the ticket was opened under."""
     due = (await ticket.ticket()).dues["acceptance"]

@@ -167,11 +167,6 @@ async def terms(context: Context, ticket: Ticket) -> Terms:
     return (await context.rules.current()).of(ticket.policy_version, ticket.calendar_version)
 
 
-async def version(context: Context, ticket_id: UUID) -> int:
-    """Return how many events a ticket has, 0 where it is none."""
-    return await context.pool.fetchval(SQL["version"], ticket_id) or 0
-
-
 async def there(context: Context, stream: Sequence[Recorded]) -> There:
     """Return what is still there of texts, numbers that look like somebody's covered, and of files."""
     found = await vault.bodies(context.pool, list(timeline.references(stream)))

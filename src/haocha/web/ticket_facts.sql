@@ -2,9 +2,6 @@
 -- section: query names
 -- $1 usernames
 SELECT username, name FROM access.accounts WHERE username = ANY($1);
--- section: query version
--- $1 a stream. How far it is: asked every few seconds by every open page.
-SELECT originator_version FROM log.events WHERE originator_id = $1 ORDER BY originator_version DESC LIMIT 1;
 -- section: query window
 -- $1 a window, $2 days. Its ratings of these days by level.
 SELECT coalesce(sum(n1), 0)::bigint AS n1, coalesce(sum(n2), 0)::bigint AS n2, coalesce(sum(n3), 0)::bigint AS n3,

@@ -36,6 +36,7 @@ LARGEST_FORM: Final = ticket_forms.MOST_FILES * evidence.LARGEST_BODY
 GONE: Final = "有一份凭证已经不在了，请重新上传。"
 TOO_MANY: Final = f"凭证最多 {ticket_forms.MOST_FILES} 份。"
 LOST: Final = 412
+LONGEST_VERSION: Final = 9  # digits
 NOTHING: Final = There({}, frozenset())
 
 
@@ -109,11 +110,10 @@ async def print_page(request: Request[Any, Any, Any], ticket_id: FromPath[UUID])
 async def news(request: Request[Any, Any, Any], ticket_id: FromPath[UUID]) -> Response[bytes]:
     """Tell an open page what has happened since version `since`; `204` while nothing has."""
     context: Context = request.app.state.context
-    since = request.query_params.get("since", "")
-    seen = int(since) if since.isdecimal() else 0
-    if await ticket_facts.version(context, ticket_id) <= seen:
-        return Response(b"", status_code=204, headers=pages.PERSONAL)
     known = await visible(context, request.state.account, ticket_id)
+    seen = _version(request.query_params.get("since", ""), usual=0)
+    if known.ticket.version <= seen:
+        return Response(b"", status_code=204, headers=pages.PERSONAL)
     later = [entry for entry in await ticket_facts.course(context, known, NOTHING) if entry.version > seen]
     answer = {
         "version": known.ticket.version,
@@ -142,8 +142,7 @@ async def act(request: Request[Any, Any, Any], ticket_id: FromPath[UUID], comman
     status = 422
     if not typed.errors:
         body = ticket_forms.body(ticket_forms.FIELDS[command], typed.values, [_referred(p) for p in typed.pieces])
-        version = str(data.get("version", ""))
-        seen = int(version) if version.isdecimal() else known.ticket.version
+        seen = _version(str(data.get("version", "")), usual=known.ticket.version)
         try:
             await ticket_commands.perform(context, account, ticket_id, command, body, version=seen)
         except Problem as problem:
@@ -152,6 +151,11 @@ async def act(request: Request[Any, Any, Any], ticket_id: FromPath[UUID], comman
         else:
             return Redirect(f"/tickets/{ticket_id}?done={command}#main", status_code=303, headers=pages.PERSONAL)
     return await _page(request, known, asked=command, typed=typed, status=status)
+
+
+def _version(text: str, *, usual: int) -> int:
+    """Read a version, `usual` where it is none: no ticket has a number of events that is too long to be read."""
+    return int(text) if text.isdecimal() and len(text) <= LONGEST_VERSION else usual
 
 
 async def _typed(context: Context, account: Account, command: str, data: Any) -> Typed:
