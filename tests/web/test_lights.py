@@ -37,6 +37,20 @@ def test_light_counts_working_days(due, now, kind, text):
     assert (shown.kind, shown.text) == (kind, text)
 
 
+def test_days_are_counted_once_for_a_whole_list(monkeypatch):
+    """Fifty tickets that are 300 days overdue ask the calendar about each day once."""
+    asked, is_working = [], Calendar.is_working
+
+    def counting(calendar, day):
+        asked.append(day)
+        return is_working(calendar, day)
+
+    monkeypatch.setattr(Calendar, "is_working", counting)
+    shown = {light(at("2025-01-10 17:00"), at("2025-11-06 10:00"), CALENDAR).text for _ in range(50)}
+    assert len(shown) == 1
+    assert len(asked) == 300
+
+
 def test_no_deadline_is_no_light():
     """A ticket without a deadline says so."""
     assert light(None, at("2025-06-06 10:00"), CALENDAR).kind == "none"

@@ -1,7 +1,8 @@
 """Deadlines as traffic lights: how many working days (工作日) are left, in words, with a colour and a shape."""
 
 from datetime import date, datetime, timedelta
-from typing import Literal
+from functools import lru_cache
+from typing import Final, Literal
 
 import msgspec
 
@@ -9,6 +10,7 @@ from haocha.domain.workdays import ONE_DAY, SHANGHAI, Calendar
 
 SOON = 2  # working days left from which on a deadline is near
 INSTANT = timedelta(microseconds=1)
+KNOWN: Final = 4096  # pairs of days whose distance is remembered: a list has many rows, and few pairs
 
 Kind = Literal["over", "today", "soon", "fine", "none"]
 
@@ -36,6 +38,7 @@ def light(due: datetime | None, now: datetime, calendar: Calendar, *, provisiona
     return Light("soon" if days <= SOON else "fine", f"剩 {days} 工作日" if days else "休息日到期", provisional)
 
 
+@lru_cache(maxsize=KNOWN)
 def _working(calendar: Calendar, after: date, upto: date) -> int:
     """Count the working days after the one and up to the other."""
     return sum(calendar.is_working(after + ONE_DAY * n) for n in range(1, (upto - after).days + 1))
