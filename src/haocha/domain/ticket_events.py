@@ -199,7 +199,11 @@ class ExtensionDecided(TicketEvent, frozen=True, kw_only=True):
 
 
 class FixSubmitted(TicketEvent, frozen=True, kw_only=True):
-    """整改: measures and evidence; `responsible` is a staff key or account, never a name."""
+    """整改: measures and evidence.
+
+    `responsible` (责任人) is a staff key, an account, or an office as the unit calls it; no citizen ever. The page
+    offers the registered staff.
+    """
 
     TOPIC: ClassVar[str] = "ticket.fix_submitted:v1"
     round: int
