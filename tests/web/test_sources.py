@@ -70,7 +70,7 @@ async def test_complaint_is_entered_listed_and_has_its_ticket(site, desk):
     for secret in person.values():
         assert secret not in shown.text
     world = await World(site.pool, site.context.install).begin()
-    await world.react("open_from_source")
+    await world.react("open_ticket")
     ticket = (await world.tickets())[-1]
     assert (ticket.source, ticket.snapshot.kind, ticket.unit) == ("complaint", "hotline", "TAX")
     assert ticket.number in (await agent.get("/desk/sources?kind=complaints")).text
@@ -111,7 +111,7 @@ async def test_finding_is_entered_with_a_photo(site, desk):
     shown = (await inspector.get(done.headers["location"])).text
     assert "A1 › 窗口服务 › 一次性告知 · 1 张照片" in shown
     world = await World(site.pool, site.context.install).begin()
-    await world.react("open_from_source")
+    await world.react("open_ticket")
     ticket = (await world.tickets())[-1]
     assert (ticket.source, ticket.snapshot.standard) == ("inspection", "A1")
     assert [piece.digest for piece in ticket.snapshot.evidence] == [digest]

@@ -6,7 +6,6 @@ from haocha.handlers.flag_contested import FlagContested
 from haocha.handlers.handler import Handler
 from haocha.handlers.link import Link
 from haocha.handlers.notify import Notify
-from haocha.handlers.open_from_source import OpenFromSource
 from haocha.handlers.open_ticket import OpenTicket
 from haocha.handlers.pair_supplement import PairSupplement
 from haocha.handlers.recompute_dues import RecomputeDues
@@ -15,7 +14,6 @@ from haocha.store.install import Install
 
 KINDS: tuple[type[Handler], ...] = (
     OpenTicket,
-    OpenFromSource,
     ExcludeRating,
     FlagContested,
     PairSupplement,

@@ -1,4 +1,6 @@
-"""Every 差评 is handled: a bad rating, 追评 or contest opens a ticket, or joins the open one of its case.
+"""Every 差评 is handled: a bad rating, 追评, contest or complaint opens a ticket, or joins the open one of its case.
+
+A finding (查评问题) has no case: each is a ticket of its own.
 
 The open ticket is looked up in the log itself, by the case's id, within the transaction that appends: no read model can
 be behind. The unit is the department that was rated, where the registry has such a department. Tickets of the same
@@ -13,20 +15,14 @@ from uuid import UUID
 import asyncpg
 
 from haocha.domain import ids
+from haocha.domain.inspection import FindingRecorded
 from haocha.domain.policy import Rulebook, Terms
-from haocha.domain.rating import RatingContested, RatingSubmitted, RatingSupplemented
 from haocha.domain.ticket import Ticket
-from haocha.domain.ticket_events import Snapshot, Source
+from haocha.domain.ticket_events import Snapshot
 from haocha.handlers.handler import NOTHING, SQL, Effects, EventHandler
+from haocha.handlers.snapshots import SOURCES, Fact, is_source, snapshot, unit_of
 from haocha.store import aggregates, log, rulebook
 from haocha.store.log import Recorded
-
-SOURCES: dict[str, Source] = {
-    RatingSubmitted.TOPIC: "rating",
-    RatingSupplemented.TOPIC: "supplement",
-    RatingContested.TOPIC: "contested",
-}
-
 
 RELATED = 5  # the newest of one person and matter that a ticket is related to
 Pair = tuple[str, str]
@@ -46,21 +42,19 @@ class OpenTicket(EventHandler):
 
     name = "open_ticket"
     topics = tuple(SOURCES)
-    where = "$.satisfaction <= 2"
+    where = "$.satisfaction <= 2 || !exists($.satisfaction)"
 
     def key(self, event: Recorded) -> str:
-        """Name the case."""
-        return str(self._case(event))
+        """Name the case, or the source where it has none."""
+        return str(self._case(event) or event.originator_id)
 
     async def load(self, connection: asyncpg.Connection, batch: Sequence[Recorded], _cursor: str | None) -> State:
         """Read the tickets of the events' cases, whether their departments exist, and the rules."""
-        cases = {self._case(event) for event in batch}
-        named = [str(case) for case in cases]
-        await connection.execute(SQL["hold_cases"], named)
+        cases = {case for event in batch if (case := self._case(event))}
         pairs = sorted({pair for recorded in batch if all(pair := _pair(recorded.event))})
         staff, matters = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         known = [
-            *await connection.fetch(SQL["tickets_of_cases"], named),
+            *await connection.fetch(SQL["tickets_of_cases"], [str(case) for case in cases]),
             *await connection.fetch(SQL["tickets_of_persons"], staff, matters, batch[0].position, RELATED),
         ]
         tickets: dict[UUID, list[Ticket]] = {case: [] for case in cases}
@@ -72,16 +66,17 @@ class OpenTicket(EventHandler):
                 tickets[ticket.case_id].append(ticket)
             if (pair := _pair(ticket.snapshot)) in related:
                 related[pair].append(ticket)
-        units = [self._unit(recorded.event.dept) for recorded in batch]
+        units = [self._org(unit_of(recorded.event)) for recorded in batch]
         begun = frozenset(row[0] for row in await connection.fetch(SQL["begun"], units))
         return State(tickets, related, begun, await rulebook.load(connection, self.install))
 
     def react(self, event: Recorded, state: State) -> Effects:
         """Open a ticket, or join the open one."""
-        rating = event.event
-        if isinstance(rating, RatingContested) and rating.same:  # the first's own content, from another client
+        fact: Fact = event.event
+        if not is_source(fact):
             return NOTHING
-        tickets = state.tickets[self._case(event)]
+        case = self._case(event)
+        tickets = state.tickets[case] if case else []
         if any(event.position in ticket.causes for ticket in tickets):
             return NOTHING
         source, source_id = SOURCES[event.topic], str(event.originator_id)
@@ -90,20 +85,20 @@ class OpenTicket(EventHandler):
                 ticket.join(
                     source=source,
                     source_id=source_id,
-                    snapshot=_snapshot(rating),
+                    snapshot=snapshot(fact),
                     terms=state.rulebook.of(ticket.policy_version, ticket.calendar_version),
                     at=event.recorded_at,
                     cause=event.position,
                 )
                 return Effects([ticket])
-        terms = state.rulebook.at(event.position, rating.area, rating.dept)
+        terms, unit = state.rulebook.at(event.position, fact.area, fact.dept), unit_of(fact)
         ticket = Ticket.opened(
             ids.ticket_id(self.namespace, source, source_id),
             source=source,
             source_id=source_id,
-            case_id=self._case(event),
-            snapshot=_snapshot(rating),
-            unit=rating.dept if self._unit(rating.dept) in state.units else "",
+            case_id=case,
+            snapshot=snapshot(fact),
+            unit=unit if self._org(unit) in state.units else "",
             terms=terms,
             at=event.recorded_at,
             cause=event.position,
@@ -129,37 +124,16 @@ class OpenTicket(EventHandler):
         others.append(ticket)
         return told
 
-    def _case(self, event: Recorded) -> UUID:
-        return ids.rating_id(self.namespace, event.event.project_no, event.event.service_number)
+    def _case(self, event: Recorded) -> UUID | None:
+        fact: Fact = event.event
+        if isinstance(fact, FindingRecorded) or not fact.project_no:
+            return None
+        return ids.rating_id(self.namespace, fact.project_no, fact.service_number)
 
-    def _unit(self, dept: str) -> UUID:
+    def _org(self, dept: str) -> UUID:
         return ids.registry_id(self.namespace, "org", dept)
 
 
-def _pair(rated: RatingSubmitted | RatingSupplemented | RatingContested | Snapshot) -> Pair:
+def _pair(rated: Fact | Snapshot) -> Pair:
     """Return who was rated on what."""
     return rated.staff, rated.matter
-
-
-def _snapshot(rating: RatingSubmitted | RatingSupplemented | RatingContested) -> Snapshot:
-    return Snapshot(
-        project_no=rating.project_no,
-        service_number=rating.service_number,
-        satisfaction=rating.satisfaction,
-        pf=rating.pf,
-        day=rating.day,
-        assess_time=rating.assess_time,
-        received_at=rating.received_at,
-        window=rating.window,
-        staff=rating.staff,
-        matter=rating.matter,
-        dept=rating.dept,
-        hall=rating.hall,
-        area=rating.area,
-        linked=rating.linked,
-        eval_detail=rating.eval_detail,
-        flags=rating.flags,
-        named=rating.named,
-        subject=rating.subject,
-        texts=rating.texts,
-    )

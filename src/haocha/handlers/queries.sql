@@ -1,7 +1,4 @@
 -- What handlers look up in the log (and `link` in the ledger, which it follows).
--- section: hold_cases
--- $1 case ids as text. Until the transaction ends no other handler opens a ticket of these; always in the same order.
-SELECT count(pg_advisory_xact_lock(hashtextextended(held.id, 7121))) FROM (SELECT id FROM unnest($1::text[]) AS id ORDER BY id) AS held
 -- section: tickets_of_cases
 -- $1 case ids as text
 SELECT originator_id FROM log.events WHERE topic = 'ticket.opened:v1' AND state ->> 'caseId' = ANY($1)

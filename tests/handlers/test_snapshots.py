@@ -1,6 +1,5 @@
 """Complaints and findings are sources of tickets like any other."""
 
-import asyncio
 import hashlib
 from datetime import date
 
@@ -10,8 +9,6 @@ from haocha.domain import ids
 from haocha.domain.complaint import ComplaintReceived, complaint_id
 from haocha.domain.inspection import FindingRecorded, finding_id
 from haocha.domain.ticket_events import Actor
-from haocha.engine.reactor import Reactor
-from haocha.handlers import handlers as all_handlers
 from tests.world import ASSESSED
 
 SUBJECT = ids.subject_id(ids.uuid5(ids.UUID(int=0), "finding"))
@@ -123,20 +120,18 @@ async def test_reacting_again_opens_nothing_more(world):
     await complain(world, "1", project_no="case")
     await complain(world, "2", project_no="case")
     await world.react()
-    await world.pool.execute("UPDATE engine.checkpoints SET position = 0 WHERE name = 'handler:open_from_source'")
+    await world.pool.execute("UPDATE engine.checkpoints SET position = 0 WHERE name = 'handler:open_ticket'")
     await world.react()
     [ticket] = await world.tickets()
     assert len(ticket.joined) == 1
 
 
-async def test_bad_rating_and_complaint_of_one_case_at_once_are_one_ticket(world):
-    """Two workers, one at the ratings, one at the complaints: the second waits for the first and joins its ticket."""
-    handlers = {handler.name: handler for handler in all_handlers(world.install)}
-    workers = [Reactor(world.pool, [handlers[name]]) for name in ("open_ticket", "open_from_source")]
-    for number in range(8):
-        await world.rate(f"case-{number}", satisfaction=1)
-        await complain(world, f"c-{number}", project_no=f"case-{number}")
-        await asyncio.gather(*(worker.step(worker.handlers[0]) for worker in workers))
-    tickets = await world.tickets()
-    assert len(tickets) == 8
-    assert all(len(ticket.parts) == 2 for ticket in tickets)
+async def test_complaint_about_a_person_is_related_to_a_bad_rating_of_him(world):
+    """The same person and matter, whichever way it came: both tickets say so."""
+    await world.rate("case-1", satisfaction=1, staff="dept-7/1", matter="m")
+    await world.react()
+    await complain(world, "1", staff="dept-7/1", matter="m")
+    await world.react()
+    [rated, complained] = await world.tickets()
+    assert complained.related == {rated.id}
+    assert rated.related == {complained.id}
