@@ -42,7 +42,7 @@ SELECT key, hall, dept, n5, n4, n3, n2, n1, rankable, members, best, worst FROM 
 -- section: query newest
 -- The newest 差评, 追评 and contests among them, excluded ones not. $1 from, $2 to, $3 hall, $4 dept, $5 rows, $6 texts too
 SELECT l.position, l.kind, l.satisfaction, l.pf, l."window", l.staff, l.matter, l.hall, l.dept, e.recorded_at,
-       e.state -> 'said' AS said, e.originator_id, written.body
+       e.state -> 'said' AS said, e.originator_id, written.body, (e.state ->> 'subject')::uuid AS subject
   FROM live.ledger l
   JOIN log.current_events e USING (position)
   LEFT JOIN private.texts written

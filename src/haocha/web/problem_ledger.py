@@ -3,7 +3,7 @@
 The page and the XLSX are the same entries by the same filters; the file goes through all pages, a query for each.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -17,7 +17,7 @@ from haocha.domain.registry import Registry
 from haocha.domain.ticket_state import LADDER, STAGES
 from haocha.domain.workdays import SHANGHAI
 from haocha.store import readmodels
-from haocha.web import exports, ticket_search, words
+from haocha.web import citizen_names, exports, ticket_search, words
 from haocha.web.context import Context
 from haocha.web.exports import Column, Sheet
 from haocha.web.loop_figures import fetch
@@ -149,7 +149,8 @@ async def entries(
 ) -> list[Entry]:
     """Read the lines below a position."""
     found = await fetch(context, "loops", "ledger", below, rows, *narrowed(context, scope, filters, now))
-    return [entry(context.registry, row, now) for row in found]
+    named = await citizen_names.of_tickets(context, [row["ticket"] for row in found])
+    return [entry(context.registry, row, now, named.get(row["ticket"], set())) for row in found]
 
 
 def narrowed(context: Context, scope: Scope, filters: Filters, now: datetime) -> tuple[object, ...]:
@@ -183,8 +184,8 @@ def narrowed(context: Context, scope: Scope, filters: Filters, now: datetime) ->
     )
 
 
-def entry(registry: Registry, row: Any, now: datetime) -> Entry:
-    """Put one line in words; what looks like a telephone or identity number in the citizen's words is covered."""
+def entry(registry: Registry, row: Any, now: datetime, named: Collection[str]) -> Entry:
+    """Put one line in words; those `named` and what looks like a telephone or identity number is covered in texts."""
     responsible = row["responsible"]
     late = row["outcome"] == "" and row["due_at"] is not None and row["due_at"] < now
     return Entry(
@@ -198,11 +199,11 @@ def entry(registry: Registry, row: Any, now: datetime) -> Entry:
         matter=registry.name("matter", row["matter"]) or row["matter"],
         place=place(registry, row) or unit_name(registry, row["dept"]),
         staff=registry.name("staff", row["staff"]) or row["staff"],
-        said=covered(row["said_body"] or ""),
+        said=covered(citizen_names.without(row["said_body"] or "", named)),
         ground=words.GROUNDS.get(row["ground"], row["ground"]),
         unit=unit_name(registry, row["unit"]),
         responsible=registry.name("staff", responsible) or responsible,
-        measures=covered(row["measures_body"] or ""),
+        measures=covered(citizen_names.without(row["measures_body"] or "", named)),
         due=moment(row["fix_due_at"]),
         state="已办结" if row["outcome"] else words.STATUSES[STATUS_OF[row["stage"]]],
         lateness=f"{words.STAGES[row['stage']]}超期" if late else "曾超期" if row["late"] else "",

@@ -1,7 +1,7 @@
 """What the citizen is told of a ticket: stages passed and when, until when the next, what was done, how it ended.
 
 No name, no unit's note, nothing of what others said. Of free texts only what is meant for him: the measures of a fix
-and the finding of an explanation, once they were approved, with numbers covered that look like somebody's.
+and the finding of an explanation, once they were approved, with his name and numbers covered that look like somebody's.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +20,7 @@ from haocha.domain.ticket_events import Outcome, Source, TicketEvent
 from haocha.domain.ticket_state import Status
 from haocha.store import aggregates, log, sql, vault
 from haocha.store.log import Recorded
+from haocha.web import citizen_names
 from haocha.web.context import Context
 from haocha.web.reading import covered
 
@@ -88,7 +89,8 @@ async def find(context: Context, source: Source, stream: UUID, case: UUID | None
 async def read(context: Context, stream: Sequence[Recorded]) -> Progress:
     """Tell a ticket's stream, with the texts that are still there."""
     references = [reference.id for reference in _references(stream)]
-    told = tell(stream, await vault.bodies(context.pool, references))
+    texts = await vault.bodies(context.pool, references)
+    told = tell(stream, citizen_names.all_without(texts, await citizen_names.of_stream(context, stream)))
     merger, merged = await _merged(context, stream)
     return msgspec.structs.replace(told, merger=merger if told.merged_into else None, merged_from=merged)
 

@@ -17,7 +17,7 @@ from haocha.domain.policy import Rulebook
 from haocha.domain.ticket_state import LADDER
 from haocha.domain.workdays import ONE_DAY, SHANGHAI, Calendar
 from haocha.store import readmodels, vault
-from haocha.web import parameters, ticket_search
+from haocha.web import citizen_names, parameters, ticket_search
 from haocha.web.context import Context
 from haocha.web.lights import INSTANT, SOON
 from haocha.web.scopes import Scope, scope_of
@@ -148,6 +148,10 @@ async def page(
     found = await find(context, account, filters, cursor=cursor, limit=limit)
     rulebook, contact = await context.rules.current(), filters.queue == "contact"
     written = await vault.bodies(context.pool, [row["text_id"] for row in found.records if row["text_id"]])
+    named = await citizen_names.of_tickets(context, [row["id"] for row in found.records if row["text_id"] in written])
+    for row in found.records:
+        if row["id"] in named:
+            written[row["text_id"]] = citizen_names.without(written[row["text_id"]], named[row["id"]])
     rows = rows_of(context.registry, rulebook, found.records, context.now(), written, contact=contact)
     return Page(rows, found.next_cursor, found.position)
 

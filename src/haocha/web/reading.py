@@ -12,6 +12,8 @@ import msgspec
 from haocha.domain import codes
 from haocha.domain.registry import Registry
 from haocha.store import readmodels, sql
+from haocha.web import citizen_names
+from haocha.web.citizen_names import MASK
 from haocha.web.context import Context
 from haocha.web.figures import Bad, Board, Choice, Day, Health, Indicator, Ranking, Subject, Tally, Ticket
 from haocha.web.views import View
@@ -24,7 +26,6 @@ INDICATORS: Final = 8
 TEXT_LENGTH: Final = 80
 NUMBERS: Final = re.compile(r"[0-9０-９Xx][0-9０-９Xx\-\s]{4,}[0-9０-９Xx]")
 DATES_AND_NUMBERS: Final = re.compile(rf"(20[0-9]{{2}}-[0-9]{{1,2}}-[0-9]{{1,2}}(?![0-9-]))|{NUMBERS.pattern}")
-MASK: Final = "＊＊＊"
 KINDS: Final = {1: "", 2: "追评", 3: "有争议"}
 STATUSES: Final = {
     "awaiting_dispatch": "待分派",
@@ -89,6 +90,7 @@ async def board(context: Context, view: View) -> Board:
     except readmodels.NotBuilt:
         indicators, services = [], []
     newest = await fetch(pool, "newest", *within, NEWEST, view.full)
+    named = await citizen_names.of_subjects(context, [row["subject"] for row in newest if row["body"]])
     tickets = await fetch(pool, "tickets", hall, dept)
     unlinked = await fetch(pool, "unlinked", *within)
     ever = await fetch(pool, "ever")
@@ -106,7 +108,7 @@ async def board(context: Context, view: View) -> Board:
             Indicator(row["code"], codes.INDICATORS.get(row["code"], (0, "未知指标"))[1], row["level"], row["n"])
             for row in indicators[:INDICATORS]
         ),
-        newest=tuple(_bad(context.registry, row, full=view.full) for row in newest),
+        newest=tuple(_bad(context.registry, row, named.get(row["subject"], set()), full=view.full) for row in newest),
         tickets=tuple(Ticket(row["status"], STATUSES.get(row["status"], row["status"]), row["n"]) for row in tickets),
         unlinked=unlinked[0]["count"] if unlinked else 0,
         average=total.average(context.settings.weights),
@@ -219,7 +221,7 @@ def covered(text: str) -> str:
     return DATES_AND_NUMBERS.sub(lambda found: found[1] or MASK, text)
 
 
-def _bad(registry: Registry, row: asyncpg.Record, *, full: bool) -> Bad:
+def _bad(registry: Registry, row: asyncpg.Record, named: set[str], *, full: bool) -> Bad:
     said: dict[str, Any] = msgspec.json.decode(row["said"]) if row["said"] else {}
     at: datetime = row["recorded_at"]
     hall = registry.name("hall", row["hall"], at) or row["hall"]
@@ -234,5 +236,5 @@ def _bad(registry: Registry, row: asyncpg.Record, *, full: bool) -> Bad:
         channel=codes.CHANNELS.get(row["pf"], row["pf"]),
         note=KINDS[row["kind"]],
         staff=staff,
-        text=masked(row["body"]) if row["body"] else "",
+        text=masked(citizen_names.without(row["body"], named)) if row["body"] else "",
     )

@@ -19,7 +19,7 @@ from haocha.domain.ticket_events import Source
 from haocha.inspections import tree
 from haocha.store import aggregates, log, sql, vault
 from haocha.store.log import Recorded
-from haocha.web import reading, scopes, words
+from haocha.web import citizen_names, reading, scopes, words
 from haocha.web.context import Context
 from haocha.web.newest import Below
 from haocha.web.parameters import Parameters, cursor
@@ -72,6 +72,11 @@ async def newest(context: Context, account: Account, kind: str, below: int | Non
     standards = await tree.load(context.pool, context.install)
     references = [reference.id for one in told for name, reference in one.event.texts.items() if name != "ext"]
     texts = await vault.bodies(context.pool, references)
+    named = await citizen_names.of_subjects(context, [one.event.subject for one in told])
+    for one in told:
+        for reference in one.event.texts.values():
+            if reference.id in texts:
+                texts[reference.id] = citizen_names.without(texts[reference.id], named.get(one.event.subject, set()))
     items = [_item(context, one, tickets.get(one.originator_id), standards, texts) for one in told]
     return items, told[-1].position if len(rows) > SHOWN else None
 

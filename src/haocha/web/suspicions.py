@@ -4,6 +4,7 @@ The same text handed in for several tickets, a fix handed in within minutes of t
 same window soon after the closing: 拖而不改、虚假整改、敷衍整改, as the circulars of 遂宁 name them.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -11,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from haocha.domain.registry import Registry
-from haocha.web import words
+from haocha.web import citizen_names, words
 from haocha.web.context import Context
 from haocha.web.loop_figures import Asked, fetch
 from haocha.web.reading import masked, window_name
@@ -78,8 +79,9 @@ async def suspicions(context: Context, asked: Asked) -> Suspicions:
     quick = await fetch(context, "loops", "quick", *arguments, MINUTES, ROWS)
     recurring = await fetch(context, "loops", "recurring", *arguments, DAYS, ROWS)
     registry = context.registry
+    named = await citizen_names.of_tickets(context, [ticket for row in pasted for ticket in row["tickets"]])
     return Suspicions(
-        pasted=tuple(_pasted(row) for row in pasted),
+        pasted=tuple(_pasted(row, named) for row in pasted),
         pasted_tickets=_total(pasted),
         quick=tuple(
             Quick(
@@ -114,9 +116,12 @@ def place(registry: Registry, row: Any) -> str:
     return f"{registry.name('hall', hall) or hall} {window}".strip()
 
 
-def _pasted(row: Any) -> Pasted:
+def _pasted(row: Any, named: Mapping[UUID, set[str]]) -> Pasted:
     tickets = tuple(Mention(*one) for one in zip(row["tickets"], row["numbers"], strict=True))
-    return Pasted(row["n"], row["units"], masked(row["body"]) if row["body"] else "（原文已按规定删除）", tickets)
+    if not row["body"]:
+        return Pasted(row["n"], row["units"], "（原文已按规定删除）", tickets)
+    names = set().union(*(named.get(ticket, set()) for ticket in row["tickets"]))
+    return Pasted(row["n"], row["units"], masked(citizen_names.without(row["body"], names)), tickets)
 
 
 def _total(rows: list[Any]) -> int:

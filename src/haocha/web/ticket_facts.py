@@ -23,7 +23,7 @@ from haocha.domain.workdays import ONE_DAY, SHANGHAI
 from haocha.inspections import tree
 from haocha.store import aggregates, evidence, log, sql, vault
 from haocha.store.log import Recorded
-from haocha.web import reading, timeline, words
+from haocha.web import citizen_names, reading, timeline, words
 from haocha.web.context import Context
 from haocha.web.lights import Light, light
 from haocha.web.problems import not_found
@@ -168,8 +168,9 @@ async def terms(context: Context, ticket: Ticket) -> Terms:
 
 
 async def there(context: Context, stream: Sequence[Recorded]) -> There:
-    """Return what is still there of texts, numbers that look like somebody's covered, and of files."""
+    """Return what is still there of texts, names and what looks like numbers of citizens covered, and of files."""
     found = await vault.bodies(context.pool, list(timeline.references(stream)))
+    found = citizen_names.all_without(found, await citizen_names.of_stream(context, stream))
     digests = [piece.digest for recorded in stream for piece in timeline.evidence(recorded.event)]
     return There(
         {number: reading.covered(body) for number, body in found.items()},

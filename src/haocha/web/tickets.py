@@ -13,7 +13,7 @@ from haocha.domain.ticket import STATUSES, Ticket
 from haocha.domain.ticket_events import SOURCES, Opened, TicketEvent
 from haocha.domain.ticket_state import LADDER
 from haocha.store import aggregates, log, readmodels, vault
-from haocha.web import queues, reading, timeline, words, work
+from haocha.web import citizen_names, queues, reading, timeline, words, work
 from haocha.web.auth import requires
 from haocha.web.context import Context
 from haocha.web.parameters import After, Area, Cursor, Dept, From, Hall, Limit, Parameters, To
@@ -176,7 +176,7 @@ async def get_ticket(request: Request[Any, Any, Any], ticket_id: FromPath[UUID])
         rulebook = await context.rules.current()
         terms = rulebook.of(ticket.policy_version, ticket.calendar_version)
         answer["allowed"] = ticket.allowed(account, terms, context.now())
-        answer["texts"] = await _texts(context, stream)
+        answer["texts"] = await _texts(context, stream, stream)
     return _json(answer, {"ETag": f'"{ticket.version}"'})
 
 
@@ -204,7 +204,7 @@ async def list_ticket_events(
         "nextSince": page[-1].originator_version if since + limit < len(stream) else None,
     }
     if account is not None:
-        answer["texts"] = await _texts(context, page)
+        answer["texts"] = await _texts(context, stream, page)
     return _json(answer, {"ETag": f'"{ticket.version}"'})
 
 
@@ -219,10 +219,11 @@ async def _seen(context: Context, account: Account | None, ticket_id: UUID) -> t
     return stream, ticket
 
 
-async def _texts(context: Context, stream: list[log.Recorded]) -> dict[str, str | None]:
-    """Return the texts that pages show by their ids, numbers that look like somebody's covered; None once erased."""
-    named = list(timeline.references(stream))
+async def _texts(context: Context, stream: list[log.Recorded], part: list[log.Recorded]) -> dict[str, str | None]:
+    """Return the texts of a part of a stream by their ids as pages show them, names covered too; None once erased."""
+    named = list(timeline.references(part))
     written = await vault.bodies(context.pool, named)
+    written = citizen_names.all_without(written, await citizen_names.of_stream(context, stream))
     return {str(text): reading.covered(written[text]) if text in written else None for text in named}
 
 
