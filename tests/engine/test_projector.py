@@ -220,3 +220,12 @@ async def test_query_of_a_read_model_never_built_says_so(pool):
     """Before the first worker there are no tables."""
     with pytest.raises(readmodels.NotBuilt):
         await readmodels.query(pool, "ledger", "ratings", *[None] * 15, 10)
+
+
+async def test_rebuild_before_any_worker_began_is_a_beginning(pool):
+    """What was never built is there after a rebuild, and a worker goes on from it."""
+    await append(pool, story(40))
+    head = await rebuild(pool, "scores")
+    await prepare(pool)
+    await step_through(pool)
+    assert await readmodels.position(pool, "scores") == head == await log.head(pool)

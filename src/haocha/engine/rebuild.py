@@ -58,7 +58,10 @@ async def _swap(connection: asyncpg.Connection, definition: Definition, position
     async with connection.transaction():
         await connection.execute(SETTINGS["next"])
         await connection.execute(SETTINGS["swap"])
+        await connection.execute(SQL["preparing"])  # a worker that starts just now makes no tables in between
         held = await connection.fetchval(SQL["hold"], definition.checkpoint)
+        if held is None:
+            await connection.execute(SQL["register"], definition.checkpoint, definition.hash, datetime.now(UTC))
         upto = max(held or 0, await log.head(connection))
         await fold(connection, definition, position, upto, timeout=PATIENCE)
         await drop(connection, definition, "live")
