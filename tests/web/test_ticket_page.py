@@ -101,7 +101,7 @@ async def test_window_has_a_record(ticket):
     await ticket.world.fold()
     async with ticket.browser("supervisor") as browser:
         page = (await browser.get(ticket.page)).text
-    assert re.search(r"本窗口评价 <strong>\d+</strong> 份，差评 <strong>\d+</strong> 份", page)
+    assert re.search(r"本窗口评价 <strong>[\d,]+</strong> 份，差评 <strong>[\d,]+</strong> 份", page)
     assert f'href="/tickets/{first.id}"' in page
 
 
