@@ -124,6 +124,9 @@ class Office:
 
     async def _review(self, ticket: dict[str, Any], fate: Fate, chance: random.Random) -> None:
         if not ticket["reached"] and ticket["contacts"] < 2:  # noqa: PLR2004
+            if ticket["named"] and chance.random() < 0.1:  # noqa: PLR2004 (an account may see few in an hour)
+                path = f"/v1/tickets/{ticket['ticketId']}/disclose"
+                await self._http.post(path, json={"reason": "call"}, headers=self._by("agent"))
             await self._give(ticket, "agent", "contact", {"reached": chance.random() < 0.8, "channel": "phone"})  # noqa: PLR2004
         elif fate.appealed and ticket["appeal"] is None:
             body = {"ground": chance.choice(("mistaken", "untrue")), "reason": chance.choice(names.APPEALS)}

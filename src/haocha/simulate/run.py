@@ -19,6 +19,7 @@ WHOLE = timedelta(days=1)
 A_WHILE = timedelta(minutes=3)  # from the visit to its rating
 SOON = timedelta(hours=8)
 MILLION = 1_000_000
+COMPLAINTS = 20  # one visit of so many leads to one
 
 
 def remember(file: Path | None, plan: Plan, today: date) -> Memory:
@@ -96,6 +97,8 @@ async def live(client: Client, plan: Plan, file: Path | None) -> None:
             if post.at < at + SOON:  # what comes days later would be told today
                 now = {"assessTime": visits.wire_time(datetime.now(SHANGHAI))} if post.to == "ratings" else {}
                 await client.single(post._replace(body=post.body | now))
+        if number % COMPLAINTS == 0:
+            await client.single(visits.complaint(chance, visit))
         memory.until = datetime.now(SHANGHAI)
         keep(file, memory)
         await asyncio.sleep(chance.uniform(0.5, 1.5) * 60 * visits.RATED_INSIDE / plan.rate)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from haocha.domain import codes
 from haocha.simulate.city import Matter, Staff, Window
-from haocha.simulate.names import AFTERWARDS, GIVEN, SURNAMES, TEXTS
+from haocha.simulate.names import AFTERWARDS, COMPLAINTS, GIVEN, SURNAMES, TEXTS
 
 CITIZENS = 30_000
 RATED_INSIDE, RATED_FAR = 0.68, 0.62  # of the visits
@@ -30,7 +30,7 @@ CLIENTS = {"qr": "mobile", "sms": "integration"}
 
 
 class Post(NamedTuple):
-    """One record to post: when it is sent, with which kind of key, and to where (`services` or `ratings`)."""
+    """One record to post: when, with which kind of key, and to where (`services`, `ratings`, `complaints`)."""
 
     at: datetime
     client: str
@@ -91,6 +91,20 @@ def _afterwards(
         )
         again |= {"assessNumber": 2, "writingEvaluation": chance.choice(AFTERWARDS[better])}
         yield Post(at, "mobile", "ratings", again)
+
+
+def complaint(chance: random.Random, visit: Visit) -> Post:
+    """Return a complaint about the visit, as the hotline takes it down."""
+    place = {"hallCode": visit.window.hall, "windowNo": visit.window.number} if visit.window else {}
+    body = {
+        "kind": chance.choice(("hotline", "desk", "box")),
+        "sourceId": f"TS-{visit.number}",
+        "text": chance.choice(COMPLAINTS),
+        "taskCode": visit.matter.code,
+        "deptCode": visit.matter.dept,
+        **place,
+    }
+    return Post(visit.at, "hotline", "complaints", body)
 
 
 def _channel(chance: random.Random, visit: Visit) -> str:

@@ -168,7 +168,7 @@ async def read(context: Context, period: Period, scope: Scope) -> Circular:
         best=tuple(best[:listed]),
         worst=tuple(worst[:listed]),
         late=tuple(
-            _line(registry, row, f"超 {(until - row['due_at']).days} 天", row["due_at"])
+            _line(registry, row, f"超 {days} 天" if (days := (until - row["due_at"]).days) else "刚超期", row["due_at"])
             for row in await fetch(context, "stages", "late", *where, until, LISTED)
         ),
         raised=tuple(
