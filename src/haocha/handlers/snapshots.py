@@ -1,6 +1,6 @@
 """What a ticket keeps of its source: a rating, 追评 or contest, a complaint (投诉意见), or a finding (查评问题)."""
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from haocha.domain.codes import BAD_LEVELS
 from haocha.domain.complaint import ComplaintReceived
@@ -11,6 +11,8 @@ from haocha.domain.ticket_events import Snapshot, Source
 Rated: TypeAlias = RatingSubmitted | RatingSupplemented | RatingContested
 Fact: TypeAlias = Rated | ComplaintReceived | FindingRecorded
 
+PLACE = ("received_at", "window", "staff", "matter", "dept", "hall", "area", "linked", "subject", "texts")
+CASE = ("project_no", "service_number", "satisfaction", "day", "named")
 SOURCES: dict[str, Source] = {
     RatingSubmitted.TOPIC: "rating",
     RatingSupplemented.TOPIC: "supplement",
@@ -41,74 +43,16 @@ def unit_of(fact: Fact) -> str:
 
 def snapshot(fact: Fact) -> Snapshot:
     """Return what the ticket keeps of its source."""
+    place = {name: getattr(fact, name) for name in PLACE}
     match fact:
         case FindingRecorded():
-            return _of_finding(fact)
+            return Snapshot(**place, day=fact.found_on, standard=fact.standard, evidence=fact.evidence)
         case ComplaintReceived():
-            return _of_complaint(fact)
+            return Snapshot(**place, **_case(fact), assess_time=fact.occurred_at, kind=fact.kind)
         case _:
-            return _of_rating(fact)
+            said: dict[str, Any] = {"pf": fact.pf, "eval_detail": fact.eval_detail, "flags": fact.flags}
+            return Snapshot(**place, **_case(fact), **said, assess_time=fact.assess_time)
 
 
-def _of_finding(fact: FindingRecorded) -> Snapshot:
-    return Snapshot(
-        day=fact.found_on,
-        received_at=fact.received_at,
-        window=fact.window,
-        staff=fact.staff,
-        matter=fact.matter,
-        dept=fact.dept,
-        hall=fact.hall,
-        area=fact.area,
-        linked=fact.linked,
-        subject=fact.subject,
-        texts=fact.texts,
-        standard=fact.standard,
-        evidence=fact.evidence,
-    )
-
-
-def _of_complaint(fact: ComplaintReceived) -> Snapshot:
-    return Snapshot(
-        project_no=fact.project_no,
-        service_number=fact.service_number,
-        satisfaction=fact.satisfaction,
-        day=fact.day,
-        assess_time=fact.occurred_at,
-        received_at=fact.received_at,
-        window=fact.window,
-        staff=fact.staff,
-        matter=fact.matter,
-        dept=fact.dept,
-        hall=fact.hall,
-        area=fact.area,
-        linked=fact.linked,
-        named=fact.named,
-        subject=fact.subject,
-        texts=fact.texts,
-        kind=fact.kind,
-    )
-
-
-def _of_rating(rating: Rated) -> Snapshot:
-    return Snapshot(
-        project_no=rating.project_no,
-        service_number=rating.service_number,
-        satisfaction=rating.satisfaction,
-        pf=rating.pf,
-        day=rating.day,
-        assess_time=rating.assess_time,
-        received_at=rating.received_at,
-        window=rating.window,
-        staff=rating.staff,
-        matter=rating.matter,
-        dept=rating.dept,
-        hall=rating.hall,
-        area=rating.area,
-        linked=rating.linked,
-        eval_detail=rating.eval_detail,
-        flags=rating.flags,
-        named=rating.named,
-        subject=rating.subject,
-        texts=rating.texts,
-    )
+def _case(fact: Rated | ComplaintReceived) -> dict[str, Any]:
+    return {name: getattr(fact, name) for name in CASE}

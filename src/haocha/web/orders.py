@@ -1,5 +1,6 @@
 """What people send with a ticket's commands: one form per command, read with every fault at once, then given to it."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
@@ -71,9 +72,9 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
         """The unit that is to have the ticket, '' where none is named."""
         return getattr(self, "unit", "")
 
+    @abstractmethod
     def give(self, ticket: Ticket, act: Act) -> None:
         """Give the command; raises its refusals."""
-        raise NotImplementedError
 
 
 class Dispatch(Order):
