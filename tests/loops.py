@@ -14,7 +14,7 @@ from haocha.domain.workdays import SHANGHAI
 from haocha.engine.projector import Projector, prepare
 from haocha.store import log
 from haocha.store.events import encode
-from haocha.store.readmodels import definitions
+from haocha.store.readmodels import definitions, wait_for
 
 NUMBERS = itertools.count(1)
 MONDAY = datetime(2025, 6, 2, 9, tzinfo=SHANGHAI)
@@ -141,4 +141,5 @@ async def tell(pool: asyncpg.Pool, *lives: Life) -> int:
     for definition in definitions().values():
         while await Projector(pool).step(definition, head):
             pass
+    assert await wait_for(pool, list(definitions()), head, 10), "a served site's own projector may be at it too"
     return head
