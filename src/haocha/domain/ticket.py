@@ -93,10 +93,8 @@ class Ticket(TicketCourse):
             if basis is None:
                 raise guards.BasisMissing(f"Ticket {self.number}: an explanation needs the legal basis.")
             dues = self._new(terms, at, "approval", again=True)
-        elif "fix" in self.dues and self.started["fix"] >= self.began:
-            dues = {"fix": self._deadline("fix", self.started["fix"], terms, difficulty)}
         else:
-            dues = {"fix": self._deadline("fix", at, terms, difficulty)}
+            dues = {"fix": self._deadline("fix", self._clock("fix") or at, terms, difficulty)}
         self._tell(
             events.Reviewed,
             terms,

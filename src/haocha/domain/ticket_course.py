@@ -165,10 +165,14 @@ class TicketCourse(TicketState):
 
     def _new(self, terms: Terms, at: datetime, stage: Stage, *, again: bool = False) -> dict[Stage, Deadline]:
         """Return the deadline of a stage that begins; one that began in this round keeps its clock, unless `again`."""
-        known = stage in self.dues and self.started[stage] >= self.began
-        if stage not in terms.policy.stages or (known and not again):
+        if stage not in terms.policy.stages or (self._clock(stage) and not again):
             return {}
         return {stage: terms.due(stage, at, self.difficulty)}
+
+    def _clock(self, stage: Stage) -> datetime | None:
+        """Return when a stage's clock began in this round, None where it did not."""
+        start = self.started[stage] if stage in self.dues else None
+        return start if start is not None and start >= self.began else None
 
     def _deadline(self, stage: Stage, start: datetime, terms: Terms, difficulty: Difficulty) -> Deadline:
         """Return a stage's deadline from where its clock began, with the extensions and pauses that were granted."""

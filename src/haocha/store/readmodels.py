@@ -71,6 +71,20 @@ async def query(pool: asyncpg.Pool, name: str, section: str, *arguments: object)
     raise AssertionError
 
 
+async def fetch(pool: asyncpg.Pool, statement: str, *arguments: object) -> list[Any]:
+    """Run a statement over read models; nothing where one is not there yet, once more where it was just swapped."""
+    for last in (False, True):
+        try:
+            rows: list[Any] = await pool.fetch(statement, *arguments)
+            return rows
+        except asyncpg.UndefinedTableError:
+            return []
+        except asyncpg.InvalidCachedStatementError:
+            if last:
+                raise
+    raise AssertionError
+
+
 class Tail(NamedTuple):
     """A range of the log to fold by itself, and the named query that adds what was known before it."""
 

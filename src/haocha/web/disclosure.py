@@ -26,10 +26,10 @@ from haocha.domain.ticket_events import Joined, Opened, Snapshot
 from haocha.store import aggregates, events, log, sql
 from haocha.store.log import QueueFull, Recorded, Unavailable
 from haocha.store.texts import Writings
-from haocha.web import scopes, wire, words
+from haocha.web import tickets, wire, words
 from haocha.web.context import Context
 from haocha.web.people import check_form, requires_account
-from haocha.web.problems import Fault, Problem, invalid, not_found, unavailable
+from haocha.web.problems import Fault, Problem, invalid, unavailable
 from haocha.web.ticket_commands import refused
 from haocha.web.work import work_page
 
@@ -79,12 +79,7 @@ class Situation(NamedTuple):
 
 async def _read(context: Context, account: Account, ticket_id: UUID) -> Situation:
     """Read a ticket that this account may see; raises the `404`."""
-    stream = await log.read_stream(context.pool, ticket_id)
-    if not stream or not isinstance(stream[0].event, Opened):
-        raise not_found("这件工单")
-    ticket = aggregates.replay(stream, Ticket)
-    if not scopes.may_see(context, account, ticket):
-        raise not_found("这件工单")
+    stream, ticket = await tickets.seen(context, account, ticket_id)
     rulebook = await context.rules.current()
     return Situation(ticket, rulebook.of(ticket.policy_version, ticket.calendar_version), list(_snapshots(stream)))
 

@@ -12,7 +12,7 @@ import msgspec
 from haocha.domain import codes
 from haocha.domain.registry import Registry
 from haocha.store import readmodels, sql
-from haocha.web import citizen_names
+from haocha.web import citizen_names, words
 from haocha.web.citizen_names import MASK
 from haocha.web.context import Context
 from haocha.web.figures import Bad, Board, Choice, Day, Health, Indicator, Ranking, Subject, Tally, Ticket
@@ -27,16 +27,6 @@ TEXT_LENGTH: Final = 80
 NUMBERS: Final = re.compile(r"[0-9０-９Xx][0-9０-９Xx\-\s]{4,}[0-9０-９Xx]")
 DATES_AND_NUMBERS: Final = re.compile(rf"(20[0-9]{{2}}-[0-9]{{1,2}}-[0-9]{{1,2}}(?![0-9-]))|{NUMBERS.pattern}")
 KINDS: Final = {1: "", 2: "追评", 3: "有争议"}
-STATUSES: Final = {
-    "awaiting_dispatch": "待分派",
-    "awaiting_acceptance": "待签收",
-    "reviewing": "核实中",
-    "appealing": "申诉中",
-    "fixing": "整改中",
-    "approving": "待审核",
-    "verifying": "待回访",
-    "closed": "已办结",
-}
 
 
 QUERIES: Final = sql.load(Path(__file__).parent / "board.sql").named("query")
@@ -44,16 +34,7 @@ QUERIES: Final = sql.load(Path(__file__).parent / "board.sql").named("query")
 
 async def fetch(pool: asyncpg.Pool, name: str, *arguments: object) -> list[asyncpg.Record]:
     """Run a query of the board; nothing where its read model is not there yet, once more where it was just swapped."""
-    for last in (False, True):
-        try:
-            rows: list[asyncpg.Record] = await pool.fetch(QUERIES[name], *arguments)
-            return rows
-        except asyncpg.UndefinedTableError:
-            return []
-        except asyncpg.InvalidCachedStatementError:
-            if last:
-                raise
-    return []
+    return await readmodels.fetch(pool, QUERIES[name], *arguments)
 
 
 async def health(pool: asyncpg.Pool) -> Health:
@@ -109,7 +90,9 @@ async def board(context: Context, view: View) -> Board:
             for row in indicators[:INDICATORS]
         ),
         newest=tuple(_bad(context.registry, row, named.get(row["subject"], set()), full=view.full) for row in newest),
-        tickets=tuple(Ticket(row["status"], STATUSES.get(row["status"], row["status"]), row["n"]) for row in tickets),
+        tickets=tuple(
+            Ticket(row["status"], words.STATUSES.get(row["status"], row["status"]), row["n"]) for row in tickets
+        ),
         unlinked=unlinked[0]["count"] if unlinked else 0,
         average=total.average(context.settings.weights),
         weights_version=context.settings.weights_version,

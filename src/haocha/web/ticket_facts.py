@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
 from haocha.domain import codes, ids
@@ -21,7 +20,7 @@ from haocha.domain.ticket import Ticket
 from haocha.domain.ticket_events import Joined, Opened, Snapshot, Source
 from haocha.domain.workdays import ONE_DAY, SHANGHAI
 from haocha.inspections import tree
-from haocha.store import aggregates, evidence, log, sql, vault
+from haocha.store import aggregates, evidence, log, readmodels, sql, vault
 from haocha.store.log import Recorded
 from haocha.web import citizen_names, reading, timeline, words
 from haocha.web.context import Context
@@ -150,9 +149,10 @@ class Running(msgspec.Struct, frozen=True):
 async def told(context: Context, ticket_id: UUID) -> Told:
     """Read a ticket from its stream; raises the `404`."""
     stream = await log.read_stream(context.pool, ticket_id)
-    if not stream or not isinstance(stream[0].event, Opened):
-        raise not_found("这件工单")
-    ticket = aggregates.replay(stream[:1], Ticket)
+    try:
+        ticket = aggregates.replay(stream[:1], Ticket)
+    except aggregates.Unknown:
+        raise not_found("这件工单") from None
     ended: dict[int, Stage] = {}
     for recorded in stream[1:]:
         status, stage = ticket.status, ticket.stage
@@ -311,13 +311,4 @@ async def _others(context: Context, query: str, *arguments: object) -> tuple[Oth
 
 async def _rows(context: Context, query: str, *arguments: object) -> list[Any]:
     """Run a query over read models; nothing where one is not there yet, once more where it was just swapped."""
-    for last in (False, True):
-        try:
-            rows: list[Any] = await context.pool.fetch(SQL[query], *arguments)
-            return rows
-        except asyncpg.UndefinedTableError:
-            return []
-        except asyncpg.InvalidCachedStatementError:
-            if last:
-                raise
-    return []
+    return await readmodels.fetch(context.pool, SQL[query], *arguments)

@@ -134,7 +134,7 @@ async def get_ticket(request: Request[Any, Any, Any], ticket_id: FromPath[UUID])
     """Read one ticket as it is now, with its events; to accounts also the texts that are still there (一件工单)."""
     context: Context = request.app.state.context
     account: Account | None = request.state.account
-    stream, ticket = await _seen(context, account, ticket_id)
+    stream, ticket = await seen(context, account, ticket_id)
     opened: Opened = stream[0].event
     answer = {
         "ticketId": ticket_id,
@@ -195,7 +195,7 @@ async def list_ticket_events(
     since, limit = parameters.position("since") or 0, parameters.limit(USUAL, MOST)
     parameters.check()
     account: Account | None = request.state.account
-    stream, ticket = await _seen(context, account, ticket_id)
+    stream, ticket = await seen(context, account, ticket_id)
     page = stream[since : since + limit]
     answer = {
         "position": stream[-1].position,
@@ -208,12 +208,13 @@ async def list_ticket_events(
     return _json(answer, {"ETag": f'"{ticket.version}"'})
 
 
-async def _seen(context: Context, account: Account | None, ticket_id: UUID) -> tuple[list[log.Recorded], Ticket]:
+async def seen(context: Context, account: Account | None, ticket_id: UUID) -> tuple[list[log.Recorded], Ticket]:
     """Read a ticket that whoever asks may see; one that he may not see is not there for him."""
     stream = await log.read_stream(context.pool, ticket_id)
-    if not stream or not isinstance(stream[0].event, Opened):
-        raise not_found("这件工单")
-    ticket = aggregates.replay(stream, Ticket)
+    try:
+        ticket = aggregates.replay(stream, Ticket)
+    except aggregates.Unknown:
+        raise not_found("这件工单") from None
     if account is not None and not may_see(context, account, ticket):
         raise not_found("这件工单")
     return stream, ticket
