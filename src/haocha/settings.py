@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 import msgspec
 import structlog
 
+from haocha import peers as platforms
+
 log = structlog.get_logger(__name__)
 
 #: Every variable that is read, with what stands in for it. The table in docs/operations.md is held equal to this.
@@ -35,6 +37,7 @@ VARIABLES = {
     "HAOCHA_URL": "",
     "HAOCHA_WEBHOOK": "",
     "HAOCHA_WEBHOOK_SECRET": "",
+    "HAOCHA_SYNC": "DATA/sync.toml",
 }
 LEVELS = (5, 4, 3, 2, 1)
 KEY_BYTES = 32
@@ -120,6 +123,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     url: str = ""  # where people reach the pages, without a slash at the end: what links begin with
     webhooks: tuple[str, ...] = ()  # addresses of gateways that take the notices
     webhook_secret: bytes = b""  # what deliveries are signed with
+    peers: tuple[platforms.Peer, ...] = ()  # the platforms that ratings are reported to
 
     def __repr__(self) -> str:
         return f"Settings(data={str(self.data)!r}, database={'external' if self.dsn else 'embedded'})"
@@ -154,6 +158,7 @@ def load(
     if webhooks and not url:
         read.faults.append("HAOCHA_WEBHOOK is set without HAOCHA_URL: what is sent holds links to the pages")
     secret = read.secret("HAOCHA_WEBHOOK_SECRET")
+    peers = read.peers("HAOCHA_SYNC", folder)
     keys = read.keys(folder, generate=generate_keys and not read.faults, external=dsn is not None)
     if read.faults or keys is None:
         raise SettingsError(read.faults)
@@ -173,6 +178,7 @@ def load(
         url=url,
         webhooks=webhooks,
         webhook_secret=secret or keys.derive("webhook").hex().encode(),
+        peers=peers,
     )
 
 
@@ -261,6 +267,15 @@ class _Reader:
         if text and len(text) < SHORTEST_SECRET:
             self.faults.append(f"{name} must have at least {SHORTEST_SECRET} characters")
         return text.encode()
+
+    def peers(self, name: str, folder: Path) -> tuple[platforms.Peer, ...]:
+        given = self.env.get(name, "").strip()
+        file = Path(given).expanduser() if given else folder / "sync.toml"
+        if given and not file.exists():
+            self.faults.append(f"{name}: {file} is not there")
+        found, faults = platforms.load(file, self.env)
+        self.faults += faults
+        return found
 
     def keys(self, folder: Path, *, generate: bool, external: bool) -> Keys | None:
         file = folder / "keys.json"

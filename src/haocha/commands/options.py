@@ -55,9 +55,27 @@ def load_settings(data: Path | None) -> Settings:
         os.setgid(owner.st_gid)
         os.setuid(owner.st_uid)
     try:
-        return settings.load(data=data)
+        loaded = settings.load(data=data)
+        _check_peers(loaded)
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
+    return loaded
+
+
+def _check_peers(loaded: Settings) -> None:
+    """Raise SettingsError with what the peers' dialects find wrong."""
+    if not loaded.peers:
+        return
+    from haocha.sync.dialect import dialect_of
+
+    faults = []
+    for peer in loaded.peers:
+        try:
+            dialect_of(peer)
+        except ValueError as error:
+            faults.append(f"peer {peer.name}: {error}")
+    if faults:
+        raise SettingsError(faults)
 
 
 def run(work: Callable[[], Awaitable[T]]) -> T:

@@ -83,7 +83,9 @@ async def _retry(instance: Instance, position: int | None) -> list[dict[str, Any
 
     async with await open_pool(instance.dsn, size=POOL_SIZE) as pool:
         async with pool.acquire() as connection:
-            by_name = {handler.name: handler for handler in handlers(await install.load(connection))}
+            by_name = {
+                handler.name: handler for handler in handlers(await install.load(connection), instance.settings.peers)
+            }
         return [
             {"handler": event.handler, "position": event.position, "error": await engine.retry(pool, by_name, event)}
             for event in await engine.parked(pool, position)

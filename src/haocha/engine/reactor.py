@@ -16,7 +16,7 @@ import structlog
 from prometheus_client import Counter
 
 from haocha.handlers.handler import NOTHING, Effects, Handler, Notice
-from haocha.store import aggregates, events, log, sql
+from haocha.store import aggregates, events, log, outbox, sql
 from haocha.store.db import AWAY
 
 SQL = sql.load(Path(__file__).with_suffix(".sql"))
@@ -79,12 +79,17 @@ async def decide(
 
 
 async def take(connection: asyncpg.Connection, handler: Handler, effects: Effects) -> None:
-    """Set the timers, tell the notices and append the events, last of all; raises `Raced` and `Poisoned`."""
+    """Set the timers, tell the notices, fill the outbox and append the events, last of all.
+
+    Raises `Raced` and `Poisoned`.
+    """
     if effects.timers:
         rows = [(t.id, handler.name, t.key, t.due_at, msgspec.json.encode(t.payload)) for t in effects.timers]
         await connection.executemany(SQL["set_timer"], rows)
     if effects.notices:
         await _tell(connection, effects.notices)
+    if effects.outbox:
+        await outbox.enqueue(connection, effects.outbox)
     groups = [log.Group(decided) for one in effects.aggregates if (decided := aggregates.new_events(one))]
     if not groups:
         return

@@ -24,7 +24,7 @@ logger = structlog.get_logger(__name__)
 async def run(instance: Instance, pool: asyncpg.Pool) -> None:
     """Follow the log of `instance` until cancelled, through restarts of its database."""
     install = await _prepare(pool)
-    ours = handlers(install)
+    ours = handlers(install, instance.settings.peers)
     tail = Tail(pool)
     async with tail.running(), asyncio.TaskGroup() as group:
         group.create_task(projector.run(pool, tail), name="projector")

@@ -17,6 +17,7 @@ from haocha.domain.aggregate import Aggregate, CauseHeld
 from haocha.store import sql
 from haocha.store.install import Install
 from haocha.store.log import Recorded
+from haocha.store.outbox import Entry
 
 SQL = sql.load(Path(__file__).with_name("queries.sql"))
 
@@ -55,6 +56,7 @@ class Effects(NamedTuple):
     timers: Sequence[Timer] = ()
     cursor: str | None = None
     notices: Sequence[Notice] = ()
+    outbox: Sequence[Entry] = ()
 
 
 NOTHING = Effects()

@@ -1,0 +1,183 @@
+"""Everything of record goes up (上报): events become rows of the outbox, one handler for each peer.
+
+All levels go the same way at the same time. A row names what must have been accepted before it: a rating its service
+record; a 追评, a contest, a decision and a ticket's step their rating. A contested rating is never sent as a rating.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from haocha.domain import ticket_events as events
+from haocha.domain.rating import Rating, RatingContested, RatingSubmitted, RatingSupplemented
+from haocha.domain.service import ServiceRecorded
+from haocha.domain.workdays import SHANGHAI
+from haocha.handlers.handler import NOTHING, Effects, Handler
+from haocha.peers import Peer
+from haocha.store import log
+from haocha.store.install import Install
+from haocha.store.log import Recorded
+from haocha.store.outbox import Entry
+from haocha.sync.dialect import Kind, dialect_of
+
+STEPS: Final = (
+    events.Dispatched,
+    events.Accepted,
+    events.Transferred,
+    events.Reviewed,
+    events.AppealLodged,
+    events.AppealDecided,
+    events.FixSubmitted,
+    events.Returned,
+    events.Approved,
+    events.VerificationSent,
+    events.Verified,
+    events.Reopened,
+    events.Closed,
+)
+"""What of a ticket is reported."""
+
+DECISIONS: Final = (Rating.Linked, Rating.Excluded, Rating.Reinstated)
+FACTS: Final[dict[type, Kind]] = {
+    ServiceRecorded: "service",
+    RatingSubmitted: "rating",
+    RatingSupplemented: "supplement",
+    RatingContested: "contested",
+}
+
+
+class About(NamedTuple):
+    """What the event belongs to: the case, and what its row is counted under."""
+
+    project_no: str
+    service_number: int
+    area: str
+    pf: str
+    level: int
+    day: date
+
+
+class State(NamedTuple):
+    """Streams of ratings and tickets, and the orders that tickets are about."""
+
+    streams: dict[UUID, list[Recorded]]
+    orders: dict[UUID, Any]
+
+
+class Report(Handler):
+    """Reports to one peer."""
+
+    def __init__(self, install: Install, peer: Peer) -> None:
+        """Report what the peer's dialect has operations for; raises ValueError as the dialect does."""
+        super().__init__(install)
+        self.peer = peer
+        self.dialect = dialect_of(peer)
+        kinds: dict[Kind, tuple[Any, ...]] = {"decision": DECISIONS, "ticket": STEPS}
+        wanted = [kind for kind, each in FACTS.items() if each != "contested" or "contested" in self.dialect.kinds]
+        wanted += [event for each, group in kinds.items() if each in self.dialect.kinds for event in group]
+        self.topics = tuple(event.TOPIC for event in wanted)  # type: ignore[attr-defined, misc]
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The handler's name holds the peer's: each has a checkpoint of its own."""
+        return f"report:{self.peer.name}"
+
+    async def load(self, connection: asyncpg.Connection, batch: Sequence[Recorded], _cursor: str | None) -> Any:
+        """Read the streams that decisions and steps are about, and the orders (下发工单) behind them."""
+        streams = {event.originator_id for event in batch if isinstance(event.event, (*DECISIONS, *STEPS))}
+        known = await log.read_streams(connection, list(streams))
+        orders = await log.read_streams(connection, [order for stream in known.values() for order in _orders(stream)])
+        return State(known, {order: stream[0].event for order, stream in orders.items()})
+
+    def decide(self, batch: Sequence[Recorded], state: State) -> Effects:
+        """Make a row of each event that concerns the peer."""
+        entries = [entry for event in batch if (entry := self._entry(event, state)) is not None]
+        return Effects(outbox=entries) if entries else NOTHING
+
+    def _entry(self, recorded: Recorded, state: State) -> Entry | None:
+        event, stream, version = recorded.event, recorded.originator_id, recorded.originator_version
+        since = self.peer.since
+        if since is not None and recorded.recorded_at.astimezone(SHANGHAI).date() < since:
+            return None
+        kind: Kind = FACTS.get(type(event)) or ("decision" if isinstance(event, DECISIONS) else "ticket")
+        about = self._about(recorded, state)
+        if about is None or not about.area.startswith(self.peer.areas or ""):
+            return None
+        case = f"{about.project_no}|{about.service_number}"
+        rating, needs = f"rating|{case}", None
+        match kind:
+            case "service":
+                key = f"service|{case}"
+            case "rating":
+                key, needs = rating, None if "noCase" in event.flags else f"service|{case}"
+            case "supplement":
+                key, needs = f"supplement|{case}", rating
+            case _:
+                key, needs = f"{kind}|{stream}|{version}", rating
+        if kind == "ticket" and not _is_rated(state.streams[stream][0].event):
+            needs = None
+        return Entry(
+            self.peer.name,
+            recorded.position,
+            kind,
+            key,
+            needs,
+            about.project_no or str(stream),
+            stream,
+            version,
+            about.area,
+            about.pf,
+            about.level,
+            about.day,
+            recorded.recorded_at,
+            self._state(kind, event),
+        )
+
+    def _state(self, kind: Kind, event: Any) -> str:
+        if kind == "service" and kind not in self.dialect.kinds:
+            return "local"
+        if kind not in self.dialect.kinds or ("noCase" in getattr(event, "flags", ()) and not self.dialect.no_case):
+            return "notReportable"
+        return "waiting"
+
+    def _about(self, recorded: Recorded, state: State) -> About | None:
+        match recorded.event:
+            case ServiceRecorded() as fact:
+                return About(fact.project_no, fact.service_number, fact.area, "", 0, _day(fact.service_time))
+            case RatingSubmitted() | RatingSupplemented() | RatingContested() as fact:
+                return _rated(fact)
+            case Rating.Linked() | Rating.Excluded() | Rating.Reinstated():
+                fact = state.streams[recorded.originator_id][0].event
+                return _rated(fact) if isinstance(fact, RatingSubmitted) else None
+            case _:
+                return self._ticket(state.streams[recorded.originator_id], state.orders)
+
+    def _ticket(self, stream: list[Recorded], orders: dict[UUID, Any]) -> About | None:
+        """Return what a ticket is about; None where it is neither of a rating nor from this peer."""
+        said = stream[0].event.snapshot
+        if not _is_rated(stream[0].event) and self.peer.name not in {orders[order].peer for order in _orders(stream)}:
+            return None
+        return About(said.project_no, said.service_number, said.area, said.pf, said.satisfaction, said.day)
+
+
+def _is_rated(opened: events.Opened) -> bool:
+    """Say whether a ticket is of a rating: its steps wait for that."""
+    return opened.source in {"rating", "supplement", "contested"}
+
+
+def _orders(stream: list[Recorded]) -> list[UUID]:
+    """Return the orders (下发工单) that a ticket came from or that joined it."""
+    parts = [recorded.event for recorded in stream if isinstance(recorded.event, events.Opened | events.Joined)]
+    return [UUID(part.source_id) for part in parts if part.source == "province"]
+
+
+def _rated(fact: RatingSubmitted | RatingSupplemented | RatingContested) -> About:
+    day = _day(fact.assess_time)
+    return About(fact.project_no, fact.service_number, fact.area, fact.pf, fact.satisfaction, day)
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(SHANGHAI).date()
