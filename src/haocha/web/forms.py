@@ -33,7 +33,13 @@ Days = Annotated[int, Meta(ge=0, le=99999)]
 NO_EXT: Final = msgspec.UNSET  # not Raw(): the schema could not write that default
 
 
-class RatingIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+class Form(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What somebody sends: a typo must not lose data, `ext` takes anything."""
+
+    ext: msgspec.Raw | msgspec.UnsetType = NO_EXT
+
+
+class RatingIn(Form, kw_only=True):
     """A rating as a client sends it."""
 
     project_no: Annotated[str, Meta(extra_json_schema=_no_control | {"maxLength": 50})] | None = None
@@ -63,10 +69,9 @@ class RatingIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_on
     user_page_type: Code | None = None
     cert_key: Code | None = None
     mobile: Code | None = None
-    ext: msgspec.Raw | msgspec.UnsetType = NO_EXT
 
 
-class ServiceIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+class ServiceIn(Form, kw_only=True, omit_defaults=False):
     """A service record (办件服务) as a client sends it; what a province requires beyond this, its sync shows."""
 
     project_no: Annotated[str, Meta(min_length=1, extra_json_schema={"pattern": VISIBLE, "maxLength": 50})]
@@ -115,10 +120,9 @@ class ServiceIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_o
     handle_user_name: Name | None = None
     handle_user_page_type: Code | None = None
     handle_user_page_code: Code | None = None
-    ext: msgspec.Raw | msgspec.UnsetType = NO_EXT
 
 
-class ComplaintIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+class ComplaintIn(Form, kw_only=True):
     """A complaint (投诉意见) as a client sends it."""
 
     kind: Literal["box", "hotline", "desk", "comment", "other"]
@@ -143,4 +147,3 @@ class ComplaintIn(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw
     user_page_type: Code | None = None
     cert_key: Code | None = None
     mobile: Code | None = None
-    ext: msgspec.Raw | msgspec.UnsetType = NO_EXT

@@ -16,7 +16,7 @@ import msgspec
 
 from haocha.domain.workdays import SHANGHAI
 from haocha.web import brackets
-from haocha.web.forms import NO_EXT, ComplaintIn, RatingIn, ServiceIn
+from haocha.web.forms import NO_EXT, Form
 from haocha.web.problems import Fault, Problem
 
 LOCAL = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
@@ -60,7 +60,7 @@ class Clocks(NamedTuple):
     sent: datetime | None
 
 
-In = TypeVar("In", RatingIn, ServiceIn, ComplaintIn)
+In = TypeVar("In", bound=Form)
 
 
 @cache
@@ -202,7 +202,7 @@ def _control_fault(name: str) -> Fault:
     return Fault(pointer(name), "control_character", f"{name} 含有控制字符，请去掉后重新提交。")
 
 
-def _text_faults(record: RatingIn | ServiceIn | ComplaintIn) -> Iterator[Fault]:
+def _text_faults(record: Form) -> Iterator[Fault]:
     """Find control characters, which only an escape can bring in, and an `ext` too large or too deep."""
     for name, field in _fields(type(record)).items():
         member = getattr(record, field.name)
@@ -250,7 +250,7 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(member)
 
 
-def ext(record: RatingIn | ServiceIn | ComplaintIn) -> str:
+def ext(record: Form) -> str:
     """Return `ext` as it was written, '' where there is none."""
     return "" if record.ext is NO_EXT or bytes(record.ext) == b"null" else bytes(record.ext).decode()
 
@@ -276,7 +276,7 @@ def project_no(text: str | None) -> str:
     return unicodedata.normalize("NFKC", text).strip() if text else ""
 
 
-def times(record: RatingIn | ServiceIn | ComplaintIn, *members: str) -> tuple[list[datetime | None], list[Fault]]:
+def times(record: Form, *members: str) -> tuple[list[datetime | None], list[Fault]]:
     """Read the time members (wire names) of `record`; an empty one is None."""
     read: list[datetime | None] = []
     faults = []
