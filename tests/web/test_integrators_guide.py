@@ -24,7 +24,7 @@ from haocha.engine import worker
 from haocha.settings import Settings
 from haocha.store import keys as store
 from haocha.store.instance import Instance
-from haocha.web import answers, app, context, submit, tickets, wire
+from haocha.web import answers, app, context, feed, submit, tickets, wire
 from haocha.web.forms import ComplaintIn, RatingIn, ServiceIn
 from haocha.web.rating_intake import UNDIGESTED
 from haocha.web.ticket_filters import DUES, QUEUE_NAMES, SORTS
@@ -231,6 +231,14 @@ def test_levels_channels_and_indicators_are_the_national_ones():
     assert told == {code: INDICATORS[code] for code in CURRENT_INDICATORS}
     assert ", ".join(f"{code} {name}" for code, name in CHANNELS.items()) in GUIDE
     assert ", ".join(f"{level} {LEVELS[level]}" for level in (5, 4, 3, 2, 1)) in GUIDE
+
+
+def test_table_of_parameters_of_the_feed_is_that_of_the_feed():
+    """Each parameter, and the bounds."""
+    assert list(feed.ALLOWED) == [named(cell)[0] for cell, _ in table("<!-- parameters: events -->")]
+    assert f"1–{feed.MOST:,}, default {feed.USUAL:,}" in GUIDE
+    assert f"at most {feed.LONGEST_WAIT}, to wait" in GUIDE
+    assert f"looks through {feed.MOST_SCANNED:,} positions" in GUIDE
 
 
 def test_table_of_parameters_of_tickets_is_that_of_the_list():

@@ -55,6 +55,7 @@ GET  /v1/ratings/{rating_id:uuid}                             -         key
 POST /v1/services                                             -         key
 POST /v1/services/batch                                       -         key
 GET  /v1/scores/{kind:str}                                    -         key
+GET  /v1/events                                               -         key
 GET  /v1/registry/{kind:str}                                  -         key
 GET  /v1/registry/{kind:str}/{key:path}                       -         key
 

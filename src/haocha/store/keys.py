@@ -27,6 +27,7 @@ SCOPES = (
     "scores:read",
     "tickets:read",
     "registry:read",
+    "events:read",
     "metrics:read",
 )
 PREFIX = "hc_"

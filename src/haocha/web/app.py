@@ -30,6 +30,7 @@ from haocha.web import (
     disclosure,
     disclosures,
     evidence,
+    feed,
     health,
     inbox,
     lists,
@@ -65,6 +66,7 @@ logger = structlog.get_logger(__name__)
 
 LONGEST_REQUEST_ID = 64
 SLOW = 1.0  # seconds after which a request is worth a line
+LASTING = frozenset({"/v1/events"})  # waits for as long as it was asked to
 LARGEST_BODY = submit.LARGEST_BATCH_BODY + 1024
 LARGEST_FORM = 256 * 1024  # url-encoded, on every route: its parser takes seconds for megabytes
 FORM = b"application/x-www-form-urlencoded"
@@ -89,6 +91,7 @@ def create_app(context: Context) -> ASGIApp:
             *services.routes,
             *complaints.routes,
             *lists.routes,
+            *feed.routes,
             *scores.routes,
             *tickets.routes,
             *ticket_stats.routes,
@@ -182,7 +185,7 @@ class Front:
         seconds = time.perf_counter() - started
         route = _route(scope)
         metrics.REQUESTS.labels(route, str(status)).observe(seconds)
-        if seconds > SLOW and b"text/event-stream" not in headers.get(b"accept", b""):
+        if seconds > SLOW and route not in LASTING and b"text/event-stream" not in headers.get(b"accept", b""):
             logger.info("slow_request", route=route, status=status, seconds=round(seconds, 3))
 
     async def _rating(self, scope: Scope, receive: Receive, send: Send) -> None:

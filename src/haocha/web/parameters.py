@@ -55,14 +55,19 @@ Cursor = Annotated[
 class Parameters:
     """The parameters of one request; `check` raises the `422` for all that was wrong with them."""
 
-    def __init__(self, request: Request[Any, Any, Any], allowed: Iterable[str]) -> None:
-        """Read them; those not `allowed`, or given twice, are faults."""
+    def __init__(
+        self, request: Request[Any, Any, Any], allowed: Iterable[str], *, repeatable: Iterable[str] = ()
+    ) -> None:
+        """Read them; those not `allowed`, or given twice though not `repeatable`, are faults."""
         known = set(allowed)
         self.faults: list[Fault] = []
         self._given: dict[str, str] = {}
+        self._several: dict[str, list[str]] = {name: [] for name in repeatable}
         for name, value in request.query_params.multi_items():
             if name not in known:
                 self._fault(name, "unknown", f"这里没有 {name} 这个参数。")
+            elif name in self._several:
+                self._several[name] += [value] if value else []
             elif name in self._given:
                 self._fault(name, "repeated", f"参数 {name} 只能给一次。")
             elif value:
@@ -83,6 +88,10 @@ class Parameters:
     def raw(self, name: str) -> str | None:
         """Return a parameter as it was given."""
         return self._given.get(name)
+
+    def several(self, name: str) -> list[str]:
+        """Return all that was given of a repeatable parameter."""
+        return self._several[name]
 
     def text(self, name: str) -> str | None:
         """Return a code or key."""
@@ -148,11 +157,15 @@ class Parameters:
 
     def limit(self, usual: int, most: int) -> int:
         """Return how many items are wanted."""
-        value = self._given.get("limit")
+        return self.whole("limit", 1, most, usual)
+
+    def whole(self, name: str, least: int, most: int, usual: int = 0) -> int:
+        """Return a number from `least` to `most`, `usual` where none was given."""
+        value = self._given.get(name)
         if value is None:
             return usual
-        if not WHOLE.fullmatch(value) or not 1 <= int(value) <= most:
-            self.wrong("limit", f"应为 1 到 {most} 的整数")
+        if not WHOLE.fullmatch(value) or not least <= int(value) <= most:
+            self.wrong(name, f"应为 {least} 到 {most} 的整数")
             return usual
         return int(value)
 

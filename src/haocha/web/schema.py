@@ -245,6 +245,10 @@ CONTACT = {
         "mobile": {"type": "string"},
     },
 }
+FEED = {
+    "description": "每行一个事件，末行为 cursor 与 head；没有末行即为中断，从已收到的最后一行之后继续",
+    "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+}
 EXT = {
     "anyOf": [
         {"type": ["null", "boolean", "number"]},
@@ -325,6 +329,8 @@ def document(app: Litestar) -> bytes:
                 _tell(parameter, operation["operationId"])
             if (answer := GETS.get(operation["operationId"].partition("-")[0])) is not None:
                 operation["responses"]["200"]["content"] = _json(answer)
+            if operation["operationId"] == "listEvents":
+                operation["responses"]["200"] = FEED
             operation["responses"].pop("400", None)
             operation["responses"] |= PROBLEMS
             if not path.startswith(PUBLIC):
