@@ -22,5 +22,8 @@ INDICATORS: dict[str, tuple[int, str]] = {row["code"]: (row["level"], row["name"
 CURRENT_INDICATORS: frozenset[str] = frozenset(row["code"] for row in _indicators if row["status"] == "active")
 """The codes in use since 2020-08."""
 
+CORE_INDICATORS: frozenset[str] = frozenset(row["code"] for row in _indicators if row["base"])
+"""The three of each level that every channel offers; the others are expansion."""
+
 BAD_LEVELS = frozenset({1, 2})
 """差评: 不满意 and 非常不满意."""
