@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from haocha.domain import policy, ticket_events, workdays
+from haocha.domain import policy, ticket_events, ticket_levels, workdays
 from haocha.store import events
 
 STREAM = UUID("00000000-0000-5000-8000-000000000007")
@@ -126,6 +126,42 @@ GOLDEN = {
     "ticket.related:v1": AT | {"cause": 41, "other": "00000000-0000-5000-8000-0000000000ff", "number": "2025-30"},
     "ticket.closed:v1": AT | BY | {"outcome": "fixed", "follows": 9},
     "ticket.looked_back:v1": AT | BY | {"draw": "2025-07", "result": "recurred", "note": TEXT, "evidence": [FILE]},
+    "ticket.overruled:v1": AT
+    | {
+        "cause": 77,
+        "worked": 45,
+        "verdict": "upheld",
+        "peer": "province",
+        "order": "00000000-0000-5000-8000-0000000000dd",
+        "reason": TEXT,
+        "dismisses": True,
+    },
+    "ticket.reported:v1": AT
+    | {
+        "cause": "jn|00000000-0000-5000-8000-0000000000cc|7",
+        "dues": {"verification": "2025-06-10T09:00:00Z"},
+        "peer": "jn",
+        "ticket": "00000000-0000-5000-8000-0000000000cc",
+        "number": "2025-41",
+        "version": 7,
+        "event": "approved",
+        "happenedAt": "2025-06-03T01:58:00Z",
+        "status": "verifying",
+        "unit": "dept-7",
+        "unitName": "不动产登记中心",
+        "verdict": "partly",
+        "ground": "delay",
+        "disposition": "fix",
+        "outcome": "fixed",
+        "result": "satisfied",
+        "satisfaction": 5,
+        "measures": TEXT,
+        "finding": TEXT,
+        "basis": TEXT,
+        "reason": TEXT,
+        "comment": TEXT,
+        "evidence": [{"digest": "5f" * 32, "mediaType": "image/jpeg", "size": 20480, "url": "https://a.example/1"}],
+    },
     "calendar.published:v1": AT
     | {
         "version": "CN-1",
@@ -171,7 +207,7 @@ GOLDEN = {
 
 def test_every_topic_has_a_stored_payload():
     """A new event comes with its payload here."""
-    modules = (ticket_events, policy, workdays)
+    modules = (ticket_events, ticket_levels, policy, workdays)
     assert set(GOLDEN) == {event.TOPIC for module in modules for event in module.EVENTS}
 
 

@@ -11,11 +11,12 @@ import msgspec
 
 from haocha.domain import policy
 from haocha.domain import ticket_events as events
+from haocha.domain import ticket_levels as levels
 from haocha.domain.policy import Stage, Terms
 from haocha.domain.ticket_course import TicketCourse
 from haocha.domain.ticket_events import TicketEvent
-from haocha.domain.ticket_state import TicketState, day_of, status_after
-from haocha.domain.workdays import Deadline, Limit
+from haocha.domain.ticket_state import TicketState, status_after
+from haocha.domain.workdays import Deadline
 
 STAGES: Final = tuple(stage for stage in policy.STAGES if stage != "look_back")
 """All but the look-back: another policy would have drawn other tickets."""
@@ -71,7 +72,7 @@ class Retold(TicketCourse):
             event = msgspec.structs.replace(event, clock_stops=terms.policy.appeal_stops_clock)
         _setting(event, self._would_set(event, terms)).mutate(self)
 
-    def _would_set(self, event: TicketEvent, terms: Terms) -> dict[Stage, Deadline]:  # noqa: PLR0911 (one per kind)
+    def _would_set(self, event: TicketEvent, terms: Terms) -> dict[Stage, Deadline]:  # noqa: C901, PLR0911 (one per kind)
         at = event.at
         match event:
             case events.Dispatched() | events.Transferred():
@@ -85,8 +86,10 @@ class Retold(TicketCourse):
                 return self._new(terms, at, "approval", again=True)
             case events.AppealLodged():
                 return self._new(terms, at, "appeal", again=True)
-            case events.AppealDecided():
-                return self._after_standing_still(self._stood_still(event, terms), terms)
+            case events.AppealDecided(upheld=False) | levels.Overruled(dismisses=True):
+                return self._resumed(terms, at)
+            case levels.Reported():
+                return self._followed(event.status, terms, at)
             case events.ExtensionDecided(granted=True):
                 limit, hours = terms.policy.extension.limit, terms.policy.hours
                 return {event.stage: terms.calendar.deadline(self.dues[event.stage], limit, hours)}
@@ -100,20 +103,9 @@ class Retold(TicketCourse):
             case _:
                 return {}
 
-    def _after_standing_still(self, limit: Limit, terms: Terms) -> dict[Stage, Deadline]:
-        stages: tuple[Stage, ...] = ("review", "fix", "closing") if limit.days else ()
-        hours = terms.policy.hours
-        return {s: terms.calendar.deadline(self.dues[s], limit, hours) for s in stages if s in self.dues}
-
     def _may_extend(self, stage: Stage, terms: Terms) -> bool:
         rule = terms.policy.extension
         return stage in rule.stages and stage in self.dues and self.extended[stage] < rule.times
-
-    def _stood_still(self, event: events.AppealDecided, terms: Terms) -> Limit:
-        """Return for how many working days the clock would have stood still for an appeal that was dismissed."""
-        if event.upheld or not self.stops or self.lodged_at is None:
-            return Limit(0)
-        return Limit(terms.calendar.working_days(day_of(self.lodged_at), day_of(event.at)))
 
 
 def visits(stream: Sequence[TicketEvent], terms: Terms) -> list[Visit]:
@@ -148,8 +140,8 @@ def _running(ticket: TicketState) -> list[Stage]:
     """Name the stages whose clocks run: first that of the status, then those beside it."""
     if not ticket.is_open:
         return []
-    beside: tuple[Stage, ...] = ("closing",) if ticket.reached or ticket.rounds else ("contact", "closing")
-    return [ticket.stage, *beside]
+    over = ticket.reached or ticket.rounds or ticket.below
+    return [ticket.stage, "closing"] if over else [ticket.stage, "contact", "closing"]
 
 
 def _on_time(visit: Visit, due: datetime | None, now: datetime) -> bool | None:

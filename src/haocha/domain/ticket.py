@@ -14,9 +14,9 @@ from haocha.domain.account import Account
 from haocha.domain.policy import Difficulty, Stage, Terms
 from haocha.domain.rating import TextReference
 from haocha.domain.ticket_course import TicketClosed, TicketCourse
-from haocha.domain.ticket_events import Actor, Evidence
-from haocha.domain.ticket_state import STATUSES, Status, day_of, status_after
-from haocha.domain.workdays import Deadline, Limit
+from haocha.domain.ticket_events import Actor, Evidence, Status
+from haocha.domain.ticket_state import STATUSES, day_of, status_after
+from haocha.domain.workdays import Deadline
 
 __all__ = ["STATUSES", "Status", "Ticket", "TicketClosed", "status_after"]
 
@@ -194,12 +194,7 @@ class Ticket(TicketCourse):
     def decide_appeal(self, by: Account, terms: Terms, at: datetime, *, upheld: bool, reason: TextReference) -> None:
         """复核: upheld, the ticket closes as `excluded`; dismissed, the review goes on."""
         guards.decide_appeal(self, by, terms, at)
-        dues: dict[Stage, Deadline] = {}
-        if not upheld and self.stops and self.lodged_at is not None:
-            stood = Limit(terms.calendar.working_days(day_of(self.lodged_at), day_of(at)))
-            for stage in ("review", "fix", "closing"):
-                if stage in self.dues and stood.days:
-                    dues[stage] = terms.calendar.deadline(self.dues[stage], stood, terms.policy.hours)
+        dues = {} if upheld else self._resumed(terms, at)
         self._tell(events.AppealDecided, terms, at, by, dues, upheld=upheld, reason=reason)
         if upheld:
             self._close("excluded", terms, at)

@@ -9,13 +9,17 @@ from datetime import datetime
 from typing import Any, Final, Literal, Self
 from uuid import UUID
 
+import msgspec
+
 from haocha.domain import ticket_events as events
+from haocha.domain import ticket_levels as levels
 from haocha.domain.account import Account
 from haocha.domain.errors import Refusal
 from haocha.domain.policy import Difficulty, Level, Stage, Terms
 from haocha.domain.rating import TextReference
-from haocha.domain.ticket_events import Actor, Outcome, Snapshot, Source, TicketEvent
-from haocha.domain.ticket_state import TicketState, day_of
+from haocha.domain.ticket_events import Actor, Outcome, Snapshot, Source, Status, TicketEvent
+from haocha.domain.ticket_levels import ABOVE, Report, Ruling
+from haocha.domain.ticket_state import STAGES, TicketState, day_of
 from haocha.domain.workdays import SHANGHAI, Deadline, Limit
 
 FINAL: Final[Level] = "red"
@@ -87,6 +91,81 @@ class TicketCourse(TicketState):
             return
         self._tell(events.Related, terms, at, other=other, number=number, cause=cause)
 
+    # What other levels say
+
+    def overrule(
+        self,
+        verdict: Ruling,
+        *,
+        peer: str,
+        order: UUID,
+        reason: TextReference | None,
+        terms: Terms,
+        at: datetime,
+        cause: int | str,
+    ) -> None:
+        """上级认定: the platform above goes before our verdict; review, measures and appeal stay as they are.
+
+        What does not fit the status is recorded: who is still fixing is not done because somebody is satisfied.
+        """
+        dismisses = verdict == "upheld" and self.status == "appealing"
+        dues = self._resumed(terms, at) if dismisses else {}
+        said: dict[str, Any] = {"verdict": verdict, "peer": peer, "order": order, "reason": reason}
+        self._tell(levels.Overruled, terms, at, None, dues, **said, dismisses=dismisses, cause=cause)
+        match verdict:
+            case "satisfied" if self.status == "verifying":
+                self._close(self._good, terms, at)
+            case "unsatisfied" if self.status in {"verifying", "closed"}:
+                self._reopen("overruled", self._back, terms, at)
+            case "excluded" if self.outcome != "excluded":
+                self._close("excluded", terms, at)
+            case "upheld" if self.outcome == "excluded":
+                self._reopen("reinstated", "reviewing", terms, at)
+            case _:
+                pass
+
+    def urge(
+        self, level: Level, *, peer: str, note: TextReference | None, terms: Terms, at: datetime, cause: int | str
+    ) -> bool:
+        """催办 or 督办 by the platform above; false where nothing is left to be done."""
+        if not self.is_open:
+            return False
+        said: dict[str, Any] = {"stage": self.stage, "rule": f"{ABOVE}{peer}", "note": note, "cause": cause}
+        if level == "remind":
+            self._tell(events.Reminded, terms, at, **said)
+        else:
+            self._tell(events.Escalated, terms, at, level=level, **said)
+        return True
+
+    def report(self, report: Report, *, terms: Terms, at: datetime, cause: int | str) -> bool:
+        """下级上报: follow what the instance below did; false where that is known already, by its `cause`.
+
+        A closing below closes the ticket here, unless it was decided here since that it is not over.
+        """
+        if cause in self.causes:
+            return False
+        late = report.version <= self.reported
+        reopens = report.event == "reopened" and not late and not (self.is_open and self.behind)
+        follows = self.is_open and not late and not reopens and report.status != "closed"
+        said = msgspec.structs.asdict(report) | {"status": report.status if follows else ""}
+        dues = self._followed(said["status"], terms, at)
+        self._tell(levels.Reported, terms, at, None, dues, **said, cause=cause)
+        if reopens:
+            self._reopen("reported", "fixing" if report.status == "fixing" else "reviewing", terms, at)
+        elif report.outcome and self.is_open and not late and not self._contradicts(report.outcome):
+            self._close(report.outcome, terms, at)
+        return True
+
+    def _contradicts(self, outcome: Outcome) -> bool:
+        """Say whether what was decided here, and has not arrived below yet, stands against an outcome."""
+        return self.behind == "unsatisfied" or (self.behind == "upheld" and outcome == "excluded")
+
+    def _followed(self, status: Status | Literal[""], terms: Terms, at: datetime) -> dict[Stage, Deadline]:
+        """Return the deadline of the stage that a report leads to."""
+        if status in {"", self.status}:
+            return {}
+        return self._new(terms, at, STAGES[status], again=status == "approving")
+
     # What timers and the calendar do
 
     def remind_due(self, stage: Stage, due_at: datetime, *, rule: str, terms: Terms, at: datetime, cause: str) -> bool:
@@ -130,7 +209,7 @@ class TicketCourse(TicketState):
 
     def lapse(self, attempt: int, terms: Terms, at: datetime, cause: int | str) -> bool:
         """Let an unanswered link run out: ask again, or close as `unreachable`; false where it is no longer awaited."""
-        if self.status != "verifying" or attempt != self.link or self.spent:
+        if self.status != "verifying" or attempt != self.link or self.spent or self.below:
             return False
         if self.attempts + 1 >= terms.policy.verification_attempts:
             self._close("unreachable", terms, at, cause=cause)
@@ -144,6 +223,11 @@ class TicketCourse(TicketState):
     def _back(self) -> Literal["fixing", "reviewing"]:
         """Where more is to be done: at the fix, or at the explanation."""
         return "fixing" if self.disposition == "fix" else "reviewing"
+
+    @property
+    def _good(self) -> Outcome:
+        """How it closes when the citizen is content."""
+        return "fixed" if self.disposition == "fix" else "explained"
 
     def _tell(
         self,
@@ -173,6 +257,15 @@ class TicketCourse(TicketState):
         """Return when a stage's clock began in this round, None where it did not."""
         start = self.started[stage] if stage in self.dues else None
         return start if start is not None and start >= self.began else None
+
+    def _resumed(self, terms: Terms, at: datetime) -> dict[Stage, Deadline]:
+        """Return the deadlines of the clocks that stood still for an appeal which is dismissed now."""
+        if not self.stops or self.lodged_at is None:
+            return {}
+        stood = Limit(terms.calendar.working_days(day_of(self.lodged_at), day_of(at)))
+        stages: tuple[Stage, ...] = ("review", "fix", "closing") if stood.days else ()
+        hours = terms.policy.hours
+        return {s: terms.calendar.deadline(self.dues[s], stood, hours) for s in stages if s in self.dues}
 
     def _deadline(self, stage: Stage, start: datetime, terms: Terms, difficulty: Difficulty) -> Deadline:
         """Return a stage's deadline from where its clock began, with the extensions and pauses that were granted."""
@@ -214,7 +307,7 @@ class TicketCourse(TicketState):
             case "unsatisfied" | "failed" as why:
                 self._reopen(why, self._back, terms, at)
             case _:
-                self._close("fixed" if self.disposition == "fix" else "explained", terms, at)
+                self._close(self._good, terms, at)
 
     def _reopen(
         self,

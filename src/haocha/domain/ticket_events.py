@@ -24,6 +24,18 @@ SOURCES: tuple[Source, ...] = get_args(Source)
 Role = Literal["handler", "supervisor", "reviewer", "agent", "inspector", "leader", "auditor", "admin", "citizen"]
 """承办, 督办, 复核, 回访, 查评, 领导, 审计, 管理员, 评价人; leaders and auditors only read."""
 
+Status = Literal[
+    "awaiting_dispatch",
+    "awaiting_acceptance",
+    "reviewing",
+    "appealing",
+    "fixing",
+    "approving",
+    "verifying",
+    "closed",
+]
+"""待分派 · 待签收 · 核实中 · 申诉中 · 整改中 · 待审核 · 待回访 · 已办结."""
+
 Outcome = Literal["fixed", "explained", "excluded", "merged", "unreachable"]
 """已整改, 已解释, 不予采纳, 已合并, 无法联系."""
 
@@ -251,7 +263,7 @@ class Reopened(TicketEvent, frozen=True, kw_only=True):
     """重开, in a further round."""
 
     TOPIC: ClassVar[str] = "ticket.reopened:v1"
-    why: Literal["unsatisfied", "failed", "recurred", "reinstated", "supervised"]
+    why: Literal["unsatisfied", "failed", "recurred", "reinstated", "supervised", "overruled", "reported"]
     to: Literal["fixing", "reviewing"]
     round: int
     reason: TextReference | None = None

@@ -12,7 +12,8 @@ from haocha.domain.account import Account, AccountRole
 from haocha.domain.errors import Refusal
 from haocha.domain.policy import Terms
 from haocha.domain.ticket_course import TicketClosed
-from haocha.domain.ticket_state import Status, TicketState
+from haocha.domain.ticket_events import Status
+from haocha.domain.ticket_state import TicketState
 
 
 class Forbidden(Refusal):

@@ -6,22 +6,12 @@ from typing import ClassVar, Final, Literal, Self, get_args
 from uuid import UUID
 
 from haocha.domain import ticket_events as events
+from haocha.domain import ticket_levels as levels
 from haocha.domain.aggregate import Aggregate
 from haocha.domain.policy import Difficulty, Level, Stage
-from haocha.domain.ticket_events import Outcome, Snapshot, Source, TicketEvent
+from haocha.domain.ticket_events import Outcome, Snapshot, Source, Status, TicketEvent
+from haocha.domain.ticket_levels import Ruling
 from haocha.domain.workdays import SHANGHAI
-
-Status = Literal[
-    "awaiting_dispatch",
-    "awaiting_acceptance",
-    "reviewing",
-    "appealing",
-    "fixing",
-    "approving",
-    "verifying",
-    "closed",
-]
-"""待分派 · 待签收 · 核实中 · 申诉中 · 整改中 · 待审核 · 待回访 · 已办结."""
 
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 
@@ -101,6 +91,16 @@ class TicketState(Aggregate):
     related: set[UUID]
     outcome: Outcome | Literal[""]
     closed_at: datetime | None
+    above: Ruling | Literal[""]
+    """What the platform above has decided last."""
+    ruled: Literal["", "excluded", "upheld"]
+    """What it has decided on whether the rating counts."""
+    below: str
+    """The instance below that works on it and reports; '' where it is worked on here."""
+    reported: int
+    """The version that its ticket had in the last report."""
+    behind: Literal["", "unsatisfied", "upheld"]
+    """What was decided here, and the instance below has not taken in yet."""
 
     @classmethod
     def begin(cls, originator_id: UUID, opened: events.Opened) -> Self:
@@ -123,6 +123,7 @@ class TicketState(Aggregate):
         ticket.link, ticket.link_expires_at, ticket.unanswered, ticket.links_before = 0, None, 0, 0
         ticket.rounds, ticket.spent, ticket.escalated, ticket.related = 0, False, "", set()
         ticket.outcome, ticket.closed_at = "", None
+        ticket.above, ticket.ruled, ticket.below, ticket.reported, ticket.behind = "", "", "", 0, ""
         ticket.rated, ticket.rated_units = set(), set()
         opened.apply(ticket)
         return ticket
@@ -160,7 +161,7 @@ class TicketState(Aggregate):
             return False
         match stage:
             case "contact":
-                return not self.reached
+                return not self.reached and not self.below
             case "closing":
                 return True
             case "fix":
@@ -194,8 +195,9 @@ class TicketState(Aggregate):
                 self.stops = event.clock_stops
             case events.AppealDecided():
                 self.appeal = "upheld" if event.upheld else "dismissed"
-                if self.stops and not event.upheld and self.lodged_at is not None:
-                    self.stood.append((self.lodged_at, event.at))
+                self.behind = "upheld" if self.below and not event.upheld else self.behind
+                if not event.upheld:
+                    self._take_pause(event.at)
             case events.ExtensionRequested():
                 self.extension = event.stage
             case events.ExtensionDecided():
@@ -214,6 +216,8 @@ class TicketState(Aggregate):
                 self.rounds, self.began, self.spent = event.round, event.at, False
                 self.outcome, self.closed_at = "", None
                 self.unanswered, self.links_before, self.extension = 0, self.link, None
+                if self.below and event.why != "reported":
+                    self.behind = "upheld" if event.why == "reinstated" else "unsatisfied"
             case events.Related():
                 self.related.add(event.other)
             case events.DueChanged():
@@ -222,6 +226,10 @@ class TicketState(Aggregate):
                 self.outcome, self.closed_at, self.extension = event.outcome, event.at, None
             case events.LookedBack():
                 self.dues.pop("look_back", None)
+            case levels.Overruled():
+                self._take_ruling(event)
+            case levels.Reported():
+                self._take_report(event)
             case _:
                 pass
         status = status_after(event)
@@ -233,6 +241,38 @@ class TicketState(Aggregate):
         unit, _, number = staff.rpartition("/")
         return bool(staff) and (staff in self.rated or (number in self.rated and unit in self.interested))
 
+    def _take_pause(self, until: datetime) -> None:
+        if self.stops and self.lodged_at is not None:
+            self.stood.append((self.lodged_at, until))
+
+    def _take_ruling(self, event: levels.Overruled) -> None:
+        self.above = event.verdict
+        if event.verdict in {"excluded", "upheld"}:
+            self.ruled = event.verdict
+            self.dues.pop("look_back", None)
+        if event.dismisses:
+            self.appeal = "dismissed"
+            self._take_pause(event.at)
+
+    def _take_report(self, event: levels.Reported) -> None:
+        """Follow the instance below: its unit, its review and its appeal, while the ticket is open here."""
+        self.below, self.reported = event.peer, max(self.reported, event.version)
+        if event.event == "reopened" or (event.event == "overruled" and event.status not in {"", "verifying"}):
+            self.behind = ""
+        if not event.status:
+            return
+        self.unit, self.extension = event.unit, None
+        self.handled |= {event.unit} - {""}
+        match event.event:
+            case "reviewed":
+                self.verdict, self.ground, self.disposition = event.verdict, event.ground, event.disposition
+            case "appeal_lodged":
+                self.appeal, self.appeal_ground, self.lodged_at, self.stops = "lodged", event.ground, event.at, False
+            case "appeal_decided":
+                self.appeal = "upheld" if event.result == "upheld" else "dismissed"
+            case _:
+                pass
+
     def _take_rated(self, snapshot: Snapshot) -> None:
         self.rated |= {snapshot.staff} - {""}
         self.rated_units |= {snapshot.dept} - {""}
@@ -241,7 +281,7 @@ class TicketState(Aggregate):
         if isinstance(event, events.Reopened):
             self.extended.clear()
             self.stood = []
-        moved = isinstance(event, events.ExtensionDecided | events.AppealDecided | events.DueChanged)
+        moved = isinstance(event, events.ExtensionDecided | events.AppealDecided | events.DueChanged | levels.Overruled)
         for stage in event.dues:
             if not moved and not (isinstance(event, events.Reviewed) and stage == "fix" and stage in self.started):
                 self.started[stage] = event.at
@@ -249,7 +289,7 @@ class TicketState(Aggregate):
         self.provisional = self.provisional - set(event.dues) | set(event.provisional)
 
 
-def status_after(event: TicketEvent) -> Status | None:  # noqa: PLR0911 (one answer per kind of event)
+def status_after(event: TicketEvent) -> Status | None:  # noqa: C901, PLR0911 (one answer per kind of event)
     """Return the status that an event leads to, None where it leaves it as it is."""
     match event:
         case events.Opened() | events.Dispatched() | events.Transferred():
@@ -270,6 +310,10 @@ def status_after(event: TicketEvent) -> Status | None:  # noqa: PLR0911 (one ans
             return "verifying"
         case events.Closed():
             return "closed"
+        case levels.Overruled(dismisses=True):
+            return "reviewing"
+        case levels.Reported():
+            return event.status or None
         case _:
             return None
 

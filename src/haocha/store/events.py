@@ -14,11 +14,14 @@ from haocha.domain import (
     complaint,
     entries,
     identity,
+    indicators,
     inspection,
+    order,
     policy,
     rating,
     service,
     ticket_events,
+    ticket_levels,
     workdays,
 )
 from haocha.domain.aggregate import AggregateEvent
@@ -27,7 +30,20 @@ State = dict[str, Any]
 
 EVENTS: dict[str, type] = {
     event.TOPIC: event
-    for module in (rating, service, complaint, inspection, entries, ticket_events, policy, workdays, identity)
+    for module in (
+        rating,
+        service,
+        complaint,
+        inspection,
+        order,
+        indicators,
+        entries,
+        ticket_events,
+        ticket_levels,
+        policy,
+        workdays,
+        identity,
+    )
     for event in module.EVENTS
 }
 """Every current topic and its struct; each module of the domain lists its own in `EVENTS`."""

@@ -58,6 +58,8 @@ HOW: Final = {
     ("reopened", "recurred"): "问题再次出现，重新办理",
     ("reopened", "reinstated"): "恢复采纳您的评价，重新办理",
     ("reopened", "supervised"): "督办单位要求重新办理",
+    ("reopened", "overruled"): "上级平台要求重新办理",
+    ("reopened", "reported"): "承办地重新办理",
     ("looked_back", "holds"): "回头看：问题没有再出现",
     ("looked_back", "recurred"): "回头看：问题再次出现",
 }

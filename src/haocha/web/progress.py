@@ -16,8 +16,7 @@ from haocha.domain import ids
 from haocha.domain import ticket_events as events
 from haocha.domain.rating import TextReference
 from haocha.domain.ticket import Ticket
-from haocha.domain.ticket_events import Outcome, Source, TicketEvent
-from haocha.domain.ticket_state import Status
+from haocha.domain.ticket_events import Outcome, Source, Status, TicketEvent
 from haocha.store import aggregates, log, sql, vault
 from haocha.store.log import Recorded
 from haocha.web import citizen_names

@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from haocha.domain import ticket_events as events
+from haocha.domain import ticket_levels as levels
 from haocha.domain.codes import LEVELS
 from haocha.domain.policy import Policy, Stage
 from haocha.domain.rating import TextReference
@@ -25,6 +26,7 @@ from haocha.web.rule_words import limit
 Tone = Literal["", "good", "bad"]
 
 SYSTEM: Final = "系统"
+UPPER: Final = "上级平台"
 LABELS: Final = {
     "note": "说明",
     "reason": "理由",
@@ -36,6 +38,7 @@ LABELS: Final = {
 WARNING, LADDER, ROUNDS = "warning:", "ladder:", "rounds"
 """How rules are named (domain/ladder.py)."""
 BAD_RESULTS: Final = {"unsatisfied", "failed"}
+BAD_RULINGS: Final = {"unsatisfied", "upheld"}
 
 
 class Writing(msgspec.Struct, frozen=True):
@@ -84,6 +87,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     dues: tuple[Due, ...]
     other: tuple[UUID, str] | None
     """Another ticket that it speaks of: id and number."""
+    links: tuple[levels.Link, ...] = ()
+    """Files that an instance below keeps and shows."""
 
 
 class Names(NamedTuple):
@@ -125,10 +130,10 @@ def references(stream: Sequence[Recorded]) -> Iterator[UUID]:
 
 
 def evidence(event: TicketEvent) -> tuple[Evidence, ...]:
-    """Return the files that an event refers to."""
+    """Return the files that an event refers to; what an instance below keeps is not here."""
     if isinstance(event, events.Opened | events.Joined):
         return event.snapshot.evidence
-    pieces: tuple[Evidence, ...] = getattr(event, "evidence", ())
+    pieces: tuple[Evidence, ...] = () if isinstance(event, levels.Reported) else getattr(event, "evidence", ())
     return pieces
 
 
@@ -154,7 +159,7 @@ def entries(stream: Sequence[Recorded], ended: Mapping[int, Stage], there: There
 
 def _entry(recorded: Recorded, ended: Stage | None, there: There, names: Names) -> Entry:
     event: TicketEvent = recorded.event
-    who, role = names.actor(event.by)
+    who, role = _elsewhere(event) or names.actor(event.by)
     kind = recorded.topic.partition(":")[0].partition(".")[2]
     return Entry(
         version=recorded.originator_version,
@@ -171,6 +176,7 @@ def _entry(recorded: Recorded, ended: Stage | None, there: There, names: Names) 
             Due(words.STAGES[stage], at, stage in event.provisional) for stage, at in sorted(event.dues.items())
         ),
         other=_other(event),
+        links=event.evidence if isinstance(event, levels.Reported) else (),
     )
 
 
@@ -231,12 +237,51 @@ def gist(event: TicketEvent, names: Names) -> str:  # noqa: C901, PLR0911, PLR09
             return "问题未再发生" if event.result == "holds" else "问题复发"
         case events.Accepted() | events.Approved():
             return ""
+        case levels.Overruled():
+            return words.RULINGS[event.verdict] + ("，申诉不成立" if event.dismisses else "")
+        case levels.Reported():
+            return f"{words.EVENTS[event.event]}：{said}" if (said := _reported(event)) else words.EVENTS[event.event]
         case _:
             assert_never(event)  # type: ignore[arg-type]  # the events of EVENTS, which a test goes through
 
 
+def _elsewhere(event: TicketEvent) -> tuple[str, str] | None:
+    """Say who acted at another level, and which platform says so; None of what happened here."""
+    match event:
+        case levels.Overruled():
+            return UPPER, event.peer
+        case levels.Reported():
+            return event.unit_name or event.unit or event.peer, event.peer
+        case events.Reminded() | events.Escalated() if event.rule.startswith(levels.ABOVE):
+            return UPPER, event.rule.removeprefix(levels.ABOVE)
+        case _:
+            return None
+
+
+def _reported(event: levels.Reported) -> str:
+    """Say what the event decided that was reported; '' where its name says all."""
+    match event.event:
+        case "reviewed":
+            ground = words.GROUNDS.get(event.ground, event.ground)
+            said = (words.VERDICTS.get(event.verdict, ""), ground, words.DISPOSITIONS.get(event.disposition, ""))
+            return " · ".join(part for part in said if part)
+        case "appeal_lodged":
+            return words.APPEALS.get(event.ground, event.ground)
+        case "appeal_decided":
+            return "申诉成立" if event.result == "upheld" else "申诉不成立"
+        case "verified":
+            result, level = words.RESULTS.get(event.result, event.result), LEVELS.get(event.satisfaction, "")
+            return f"{result}（{level}）" if level not in {"", result} else result
+        case "closed":
+            return words.OUTCOMES.get(event.outcome, "")
+        case _:
+            return ""
+
+
 def escalation(event: events.Escalated, policy: Policy) -> str:
-    """Say by which rule a ticket climbed the ladder: how long a stage was overdue, or that no round was left."""
+    """Say by which rule a ticket climbed the ladder: how long a stage was overdue, no round was left, or from above."""
+    if event.rule.startswith(levels.ABOVE):
+        return "上级督办"
     if event.stage is None or event.rule == ROUNDS:
         return "重开次数已用完，评价人仍不满意"
     overdue = next((rung.overdue for rung in policy.ladder if f"{LADDER}{rung.level}" == event.rule), None)
@@ -252,12 +297,14 @@ def duration(minutes: int) -> str:
     )
 
 
-def _tone(event: TicketEvent) -> Tone:
+def _tone(event: TicketEvent) -> Tone:  # noqa: PLR0911 (one tone per kind of event)
     match event:
         case events.Escalated() | events.Reopened() | events.Returned():
             return "bad"
         case events.Verified():
             return "bad" if event.result in BAD_RESULTS else "good"
+        case levels.Overruled():
+            return "bad" if event.verdict in BAD_RULINGS else "good"
         case events.LookedBack():
             return "good" if event.result == "holds" else "bad"
         case events.Closed():

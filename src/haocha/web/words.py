@@ -89,6 +89,14 @@ REOPENINGS: Final = {
     "recurred": "问题复发",
     "reinstated": "恢复采纳",
     "supervised": "督办重开",
+    "overruled": "上级认定不满意",
+    "reported": "下级重开",
+}
+RULINGS: Final = {
+    "satisfied": "满意",
+    "unsatisfied": "不满意",
+    "excluded": "评价不予采纳",
+    "upheld": "评价有效",
 }
 COMMANDS: Final = {
     "dispatch": "派单",
@@ -135,6 +143,8 @@ EVENTS: Final = {
     "related": "关联",
     "closed": "办结",
     "looked_back": "回头看",
+    "overruled": "上级认定",
+    "reported": "下级上报",
 }
 REFUSALS: Final = {
     "not_yours": "这一步不归您办理：角色、单位或管辖范围不符。",
@@ -161,6 +171,8 @@ REFUSALS: Final = {
     "not_related": "只能并入与本单关联、尚未办结的工单。",
     "not_drawn": "本单不在回头看的抽样之内，或者已经看过。",
     "not_excluded": "本单不是因申诉成立而办结的，无须恢复采纳。",
+    "handled_below": "本单由下级平台办理，这里只能催办、认定和回访。",
+    "decided_above": "上级平台对这条评价已有认定，不能再这样做。",
     "unknown_unit": "没有这个单位：登记表里没有，也没有它的账号。",
     "no_contact_due": "评价人已经联系上，回访还没有开始，现在没有需要联系的事。",
     "not_named": "评价人没有留下联系方式、选择了匿名，或者信息已依法删除。",
