@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import asyncpg
 import structlog
 
-from haocha.engine import projector
+from haocha.engine import projector, syncing
 from haocha.engine.courier import Courier
 from haocha.engine.reactor import RETRY, Reactor
 from haocha.engine.timers import Timers
@@ -31,6 +31,8 @@ async def run(instance: Instance, pool: asyncpg.Pool) -> None:
         group.create_task(Reactor(pool, ours).run(tail), name="reactor")
         group.create_task(Timers(pool, ours).run(), name="timers")
         group.create_task(Courier(pool, instance.settings).run(), name="courier")
+        if instance.settings.peers:
+            group.create_task(syncing.supervise(instance.settings), name="sync")
         logger.info("worker_started", data=str(instance.settings.data), handlers=[handler.name for handler in ours])
 
 

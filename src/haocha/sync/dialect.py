@@ -87,6 +87,10 @@ class Dialect(ABC):
     """Whether it has a form for ratings without a case."""
     listable: ClassVar[bool] = False
     """Whether it tells what it holds."""
+    usual: ClassVar[int] = 1
+    """Items in one call, at most, unless the peer says otherwise."""
+    with_service: ClassVar[bool] = True
+    """Whether `values` of a rating are to hold the service record's."""
 
     def __init__(self, peer: Peer) -> None:
         """Read the peer's options and secrets."""

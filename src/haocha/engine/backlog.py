@@ -1,0 +1,66 @@
+"""What of one peer's outbox is in hand: which rows go out next, never two of a case at once.
+
+Pure bookkeeping. The oldest go first; but of every few calls one takes what has just come, so that a day's backlog does
+not keep today waiting. A row that could not be delivered comes again when its time has come; its case waits with it.
+"""
+
+import heapq
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import datetime
+
+from haocha.store.outbox import Row
+
+FRESH_EVERY = 4
+"""One call in so many takes the newest, where both wait."""
+
+
+class Backlog:
+    """The rows in hand."""
+
+    def __init__(self) -> None:
+        """Hold nothing."""
+        self._old: OrderedDict[int, Row] = OrderedDict()
+        self._fresh: OrderedDict[int, Row] = OrderedDict()
+        self._later: list[tuple[datetime, int, Row]] = []
+        self._lanes: set[str] = set()
+        self._taken = 0
+
+    def __len__(self) -> int:
+        """Return how many could be taken now."""
+        return len(self._old) + len(self._fresh)
+
+    def add(self, rows: Iterable[Row], *, fresh: bool = False) -> int:
+        """Take rows in hand whose case is not; return how many."""
+        side, before = (self._fresh if fresh else self._old), len(self._lanes)
+        for row in rows:
+            if row.lane not in self._lanes:
+                self._lanes.add(row.lane)
+                side[row.position] = row
+        return len(self._lanes) - before
+
+    def back(self, rows: Iterable[Row]) -> None:
+        """Put rows that were taken and not tried in front again."""
+        for row in rows:
+            self._old[row.position] = row
+            self._old.move_to_end(row.position, last=False)
+
+    def later(self, row: Row, at: datetime) -> None:
+        """Keep a row that was taken, and its case, until `at`."""
+        heapq.heappush(self._later, (at, row.position, row))
+
+    def ripen(self, now: datetime) -> None:
+        """Put the rows whose time has come in front."""
+        while self._later and self._later[0][0] <= now:
+            self.back([heapq.heappop(self._later)[2]])
+
+    def take(self, most: int) -> list[Row]:
+        """Take the rows that go out next."""
+        self._taken += 1
+        fresh = bool(self._fresh) and (not self._old or self._taken % FRESH_EVERY == 0)
+        side = self._fresh if fresh else self._old
+        return [side.popitem(last=False)[1] for _ in range(min(most, len(side)))]
+
+    def settle(self, rows: Iterable[Row]) -> None:
+        """Let go of rows that were taken, and of their cases."""
+        self._lanes.difference_update(row.lane for row in rows)

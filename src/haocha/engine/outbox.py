@@ -1,0 +1,306 @@
+"""Delivers the outbox to one peer: in the order of each case, several cases at once, again until it is answered.
+
+One sender per peer at a time: it holds a lock in the database as long as its connection lives. What is on its way is
+kept in memory only; a sender that dies leaves rows that wait, and the next one sends them again: the platform knows
+them by their natural key, and `duplicate` is as good as `accepted`. A platform's words may end a row as dead, silence never.
+"""
+
+import asyncio
+import random
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, NoReturn, assert_never
+
+import asyncpg
+import httpx
+import structlog
+from prometheus_client import Counter
+
+from haocha.engine.backlog import Backlog
+from haocha.engine.pace import LONGEST_PAUSE, Breaker, Bucket, pause
+from haocha.engine.reactor import RETRY
+from haocha.peers import Peer
+from haocha.store import outbox, sql
+from haocha.store.db import AWAY
+from haocha.store.outbox import Row, Settled
+from haocha.sync import contents
+from haocha.sync.contents import Reader
+from haocha.sync.dialect import Dialect, Expired, Item, Outcome, Unavailable
+
+SQL: Final = sql.load(Path(__file__).with_suffix(".sql")).named("query")
+REPORTED: Final = Counter("haocha_reported_total", "Items that a peer has answered, or not", ["peer", "verdict"])
+
+PAGE: Final = 2_000
+"""Rows read at a time."""
+FRESH_PAGE: Final = 250
+LEAST: Final = 20
+"""Rows that are read and settled together, even where a call holds one."""
+LOOK: Final = 0.2  # seconds between two looks where nothing waits
+BEAT: Final = 5.0  # seconds between two signs of life
+TURN: Final = 2.0  # seconds between two attempts to become the sender
+DOUBTS: Final = 3
+"""Times that a platform may miss what it has accepted before the row that needs it is dead."""
+LONGEST_WORDS: Final = 300
+SHORTEST_NAME: Final = 2
+IDENTITY: Final = ("userName", "certKey", "mobile", "certkeyGOV", "creditNum", "handleUserName", "handleUserPageCode")
+NUMBERS: Final = re.compile(r"\d{5,}[\dXx]")
+
+logger = structlog.get_logger(__name__)
+
+
+class Sender:
+    """The deliveries to one peer."""
+
+    def __init__(
+        self, pool: asyncpg.Pool, dialect: Dialect, reader: Reader, chance: Callable[[], float] = random.random
+    ) -> None:
+        """Send through `dialect` what `reader` reads."""
+        self.pool, self.dialect, self.reader = pool, dialect, reader
+        self.peer = dialect.peer
+        self.backlog, self.bucket = Backlog(), Bucket(self.peer.rate)
+        self.breaker = Breaker(timedelta(seconds=self.peer.timeout))
+        self.answered_at: datetime | None = None
+        self._chance = chance
+        self._wake = asyncio.Event()
+        self._after = 0
+
+    async def run(self) -> NoReturn:
+        """Deliver until cancelled; where the database is away or another sender is at work, wait."""
+        while True:
+            try:
+                async with client_of(self.peer) as client, self.pool.acquire() as connection:
+                    if await connection.fetchval(SQL["become"], self.peer.name):
+                        await self._serve(client, connection)
+                await asyncio.sleep(TURN)
+            except* AWAY as errors:
+                logger.warning("sender_interrupted", peer=self.peer.name, error=type(errors.exceptions[0]).__name__)
+                await asyncio.sleep(RETRY)
+
+    async def _serve(self, client: httpx.AsyncClient, connection: asyncpg.Connection) -> None:
+        """Be the sender as long as the lock's connection lives."""
+        self.backlog, self._after = Backlog(), 0
+        logger.info("sender_started", peer=self.peer.name)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._beat(connection), name=f"{self.peer.name}: beat")
+                group.create_task(self._fill(), name=f"{self.peer.name}: fill")
+                for lane in range(self.peer.concurrency):
+                    group.create_task(self._lane(client), name=f"{self.peer.name}: lane {lane}")
+        finally:
+            if not connection.is_closed():
+                await connection.execute(SQL["resign"], self.peer.name)
+
+    async def _beat(self, connection: asyncpg.Connection) -> NoReturn:
+        """Say how it is, and give up waiting for service records that do not come."""
+        while True:
+            now = datetime.now(UTC)
+            await connection.execute(
+                SQL["beat"],
+                self.peer.name,
+                self.dialect.name,
+                self.dialect.version,
+                self.peer.rate,
+                now,
+                self.answered_at,
+                self.breaker.open_until,
+                self.breaker.failures,
+                self.breaker.error,
+            )
+            await outbox.give_up_waiting(connection, self.peer.name, now - self.peer.wait, now)
+            await asyncio.sleep(BEAT)
+
+    async def _fill(self) -> NoReturn:
+        """Keep rows in hand: page by page from the oldest, and where there are many, some of the newest."""
+        while True:
+            now = datetime.now(UTC)
+            self.backlog.ripen(now)
+            idle = True
+            if len(self.backlog) < PAGE // 2:
+                idle = not await self.fill(now)
+            if len(self.backlog):
+                self._wake.set()
+            if idle:
+                await asyncio.sleep(LOOK)
+
+    async def fill(self, now: datetime) -> bool:
+        """Read a page; say whether there is more behind it."""
+        async with self.pool.acquire() as connection:
+            rows = await outbox.oldest(connection, self.peer.name, self._after, now, PAGE)
+            self.backlog.add(rows)
+            full = len(rows) == PAGE
+            self._after = rows[-1].position if full else 0
+            if full:
+                fresh = await outbox.newest(connection, self.peer.name, self._after, now, FRESH_PAGE)
+                self.backlog.add(fresh, fresh=True)
+        return full
+
+    async def _lane(self, client: httpx.AsyncClient) -> NoReturn:
+        while True:
+            now = datetime.now(UTC)
+            rows = self.backlog.take(self.size) if len(self.backlog) and self.breaker.may_call(now) else []
+            if rows:
+                await asyncio.sleep(self.bucket.wait(len(rows)))
+                await self.deliver(client, rows)
+            else:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(LOOK):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+        self._wake.clear()
+
+    @property
+    def size(self) -> int:
+        """Rows that are read, sent and settled together."""
+        return max(LEAST, self.peer.batch, self.dialect.usual)
+
+    async def deliver(self, client: httpx.AsyncClient, rows: Sequence[Row]) -> None:
+        """Send rows of different cases and write what became of each."""
+        now = datetime.now(UTC)
+        readable, settled = await self._read(rows)
+        outcomes = {item.position: found for item in readable if (found := self.dialect.check(item, now)) is not None}
+        wanted = [item for item in readable if item.position not in outcomes]
+        async for item, outcome in self._send(client, wanted):
+            outcomes[item.position] = outcome
+        now = datetime.now(UTC)
+        by_position = {row.position: row for row in rows}
+        for item in readable:
+            if item.position in outcomes:
+                settled.append(self._settled(item, by_position[item.position], outcomes[item.position], now))
+        await self._settle(by_position, settled, now)
+
+    async def _read(self, rows: Sequence[Row]) -> tuple[list[Item], list[Settled]]:
+        """Read what the rows stand for; what cannot be read is dead, and harms no other."""
+        try:
+            return await contents.load(self.pool, self.reader, rows, services=self.dialect.with_service), []
+        except AWAY:
+            raise
+        except Exception as error:
+            if len(rows) == 1:
+                logger.exception("item_unreadable", peer=self.peer.name, position=rows[0].position)
+                words = f"内容无法读取: {type(error).__name__}"
+                return [], [Settled(rows[0].position, "dead", datetime.now(UTC), code="unreadable", words=words)]
+        items, dead = [], []
+        for row in rows:
+            one, none = await self._read([row])
+            items += one
+            dead += none
+        return items, dead
+
+    async def _send(self, client: httpx.AsyncClient, items: Sequence[Item]) -> AsyncIterator[tuple[Item, Outcome]]:
+        """Send items call by call; after one that nobody answered the rest is not tried."""
+        for operation, call in self._calls(items):
+            try:
+                outcomes = await self._call(client, operation, call)
+            except (Unavailable, httpx.HTTPError, httpx.InvalidURL, OSError) as error:  # a TimeoutError is an OSError
+                self.breaker.failed(type(error).__name__, datetime.now(UTC), self._chance())
+                outcomes = [Outcome("unavailable", words=type(error).__name__)] * len(call)
+            for pair in zip(call, outcomes, strict=True):
+                yield pair
+            if self.breaker.failures:
+                return
+
+    def _calls(self, items: Sequence[Item]) -> Iterator[tuple[str, Sequence[Item]]]:
+        by_operation: dict[str, list[Item]] = {}
+        for item in items:
+            by_operation.setdefault(self.dialect.operation(item), []).append(item)
+        for operation, group in by_operation.items():
+            most = self.dialect.limit(operation)
+            for start in range(0, len(group), most):
+                yield operation, group[start : start + most]
+
+    async def _call(self, client: httpx.AsyncClient, operation: str, items: Sequence[Item]) -> list[Outcome]:
+        """Make one call; one that is refused as a whole is made again in halves, until the guilty item stands alone."""
+        outcomes = await self._answer(client, operation, items)
+        if outcomes:
+            return outcomes
+        if len(items) == 1:
+            raise Unavailable
+        middle = len(items) // 2
+        first = await self._call(client, operation, items[:middle])
+        return first + await self._call(client, operation, items[middle:])
+
+    async def _answer(self, client: httpx.AsyncClient, operation: str, items: Sequence[Item]) -> list[Outcome]:
+        """Make one call, with a new token where the old one is no longer taken."""
+        for last in (False, True):
+            try:
+                async with asyncio.timeout(self.peer.timeout):
+                    outcomes = await self.dialect.send(client, operation, items, datetime.now(UTC))
+            except Expired:
+                if last:
+                    raise Unavailable from None
+                async with asyncio.timeout(self.peer.timeout):
+                    await self.dialect.renew(client)
+            else:
+                break
+        self.breaker.answered()
+        self.answered_at = datetime.now(UTC)
+        return outcomes
+
+    def _settled(self, item: Item, row: Row, outcome: Outcome, now: datetime) -> Settled:
+        """Return what is written of an item; `held` where the platform misses what it needs."""
+        REPORTED.labels(self.peer.name, outcome.verdict).inc()
+        state, again = "accepted", now
+        match outcome.verdict:
+            case "accepted" | "duplicate":
+                pass
+            case "noService" if row.attempts < DOUBTS:
+                state = "held"
+            case "invalid" | "noService":
+                state = "dead"
+            case "notReportable":
+                state = "notReportable"
+            case "unavailable":
+                state = "waiting"
+                again = now + pause(row.attempts + 1, self._chance(), LONGEST_PAUSE)
+            case _:
+                assert_never(outcome.verdict)
+        return Settled(
+            item.position,
+            state,
+            again,
+            outcome.verdict == "duplicate",
+            outcome.adjusted,
+            outcome.receipt,
+            outcome.code,
+            scrub(outcome.words, item.values),
+        )
+
+    async def _settle(self, rows: dict[int, Row], settled: list[Settled], now: datetime) -> None:
+        """Write what became of rows, put back those that were not tried, and go on with the cases of the others."""
+        async with self.pool.acquire() as connection:
+            final = [one for one in settled if one.state != "held"]
+            if final:
+                await outbox.settle(connection, self.peer.name, final, now)
+            for one in settled:
+                if one.state == "held":
+                    await outbox.hold_again(connection, self.peer.name, one.position, now)
+            ended = [rows.pop(one.position) for one in settled if one.state != "waiting"]
+            for one in settled:
+                if one.state == "waiting":
+                    self.backlog.later(rows.pop(one.position), one.next_at)
+            self.backlog.back(rows.values())
+            self.backlog.settle(ended)
+            lanes = [row.lane for row in ended]
+            if lanes:
+                self.backlog.add(await outbox.following(connection, self.peer.name, lanes, now))
+
+
+def client_of(peer: Peer) -> httpx.AsyncClient:
+    """Return a client for calls to a peer."""
+    limits = httpx.Limits(max_connections=peer.concurrency + 1)
+    return httpx.AsyncClient(timeout=peer.timeout, trust_env=False, limits=limits, headers={"User-Agent": "haocha"})
+
+
+def scrub(words: str, values: dict[str, Any]) -> str:
+    """Cover in a platform's words what may identify somebody: an answer likes to repeat what it refuses."""
+    for member in IDENTITY:
+        value = values.get(member)
+        if value and len(value) >= SHORTEST_NAME:
+            words = words.replace(value, "***")
+    return NUMBERS.sub("***", words)[:LONGEST_WORDS]
