@@ -45,11 +45,24 @@ FORMS = {
     "taskName": "应为不超过 200 个字符的文字",
     "deptName": "应为不超过 200 个字符的文字",
     "userName": "应为不超过 200 个字符的文字",
+    "id": "应为不超过 100 个字符的编号",
+    "ticket": "应为不超过 100 个字符的编号（对方工单的 id）",
+    "verdict": "应为 satisfied（满意）、unsatisfied（不满意）、excluded（不予采纳）或 upheld（维持评价）",
+    "level": "应为 remind（提醒）、yellow（黄牌）、red（红牌督办）、circular（通报）或 talk（约谈）",
+    "reason": "应为不超过 2000 个字符的文字",
+    "note": "应为不超过 2000 个字符的文字",
+    "items": "应为 1 到 1000 项的数组",
+    "normName": "应为不超过 200 个字符的文字",
+    "starLevel": "应为 1 到 5 的整数（5 非常满意 … 1 非常不满意）",
+    "usingStatus": "应为 true 或 false",
+    "expandNorm": "应为 true 或 false",
     "taskCode": "应为文字",
     "taskHandleItem": "应为文字",
     "ext": "应为不超过 4 kB、不深于 8 层的 JSON",
 }
-TIMES = frozenset({"assessTime", "serviceTime", "acceptDate", "resultDate", "occurredTime", "sentAt"})
+TIMES = frozenset(
+    {"assessTime", "serviceTime", "acceptDate", "resultDate", "occurredTime", "sentAt", "issuedAt", "dueAt", "at"}
+)
 TIME_FORM = "应为带时区的 RFC 3339 时间，或 yyyy-MM-dd HH:mm:ss（北京时间）"
 
 
