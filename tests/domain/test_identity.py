@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from haocha.domain import identity
-from haocha.domain import ticket_guards as guards
+from haocha.domain import ticket_refusals as refusals
 from haocha.domain.account import Account
 from haocha.domain.policy import DEFAULT, Terms
 from haocha.domain.rating import TextReference
-from haocha.domain.ticket import Ticket
+from haocha.domain.ticket import Ticket, TicketClosed
 from haocha.domain.ticket_events import Evidence, Snapshot
 from haocha.domain.workdays import Calendar
 
@@ -88,26 +88,26 @@ def test_contact_officer_calls_where_policy_says_unit():
 )
 def test_nobody_else_sees_anything(by, terms):
     """Other roles, other units, the wrong side of the policy."""
-    with pytest.raises(guards.Forbidden):
+    with pytest.raises(refusals.Forbidden):
         due(opened(terms), by, terms)
 
 
 def test_who_was_rated_never_sees_who_rated():
     """Though he be the contact officer; nor who was rated by what joined the ticket."""
-    with pytest.raises(guards.RatedPerson):
+    with pytest.raises(refusals.RatedPerson):
         due(opened(BY_UNIT), msgspec.structs.replace(OFFICER, staff="TAX/7"), BY_UNIT)
     joined = msgspec.structs.replace(RATED, staff="TAX/9")
-    with pytest.raises(guards.RatedPerson):
+    with pytest.raises(refusals.RatedPerson):
         due(opened(BY_UNIT), msgspec.structs.replace(OFFICER, staff="TAX/9"), BY_UNIT, joined)
 
 
 def test_agent_of_a_unit_that_was_rated_or_has_handled_is_not_independent():
     """Also where another unit handles it now, and where only what joined rated his."""
     for unit in ("TAX", "HR"):
-        with pytest.raises(guards.NotIndependent):
+        with pytest.raises(refusals.NotIndependent):
             due(opened(BY_AGENT, unit="HR"), msgspec.structs.replace(AGENT, unit=unit), BY_AGENT)
     joined = msgspec.structs.replace(RATED, dept="12345")
-    with pytest.raises(guards.NotIndependent):
+    with pytest.raises(refusals.NotIndependent):
         due(opened(BY_AGENT), AGENT, BY_AGENT, joined)
 
 
@@ -126,7 +126,7 @@ def test_call_back_is_never_the_units():
     """Whatever the policy says of the first contact: an agent asks for the verdict."""
     ticket = verifying(BY_UNIT)
     assert due(ticket, AGENT, BY_UNIT) == "verification"
-    with pytest.raises(guards.Forbidden):
+    with pytest.raises(refusals.Forbidden):
         due(ticket, OFFICER, BY_UNIT)
 
 
@@ -134,5 +134,5 @@ def test_closed_ticket_gives_no_reason():
     """When it is over nobody is called."""
     ticket = verifying(BY_AGENT)
     ticket.verify(AGENT, BY_AGENT, AT, result="satisfied")
-    with pytest.raises(guards.TicketClosed):
+    with pytest.raises(TicketClosed):
         due(ticket, AGENT, BY_AGENT)

@@ -8,6 +8,7 @@ import pytest
 
 from haocha.domain import ticket_events as events
 from haocha.domain import ticket_guards as guards
+from haocha.domain import ticket_refusals as refusals
 from haocha.domain.account import Account
 from haocha.domain.aggregate import CauseHeld
 from haocha.domain.policy import DEFAULT, Terms
@@ -100,9 +101,9 @@ def test_whoever_is_rated_by_what_joined_judges_nothing():
         guards.approve(ticket, by, TERMS, TUESDAY)
     named = msgspec.structs.replace(SNAPSHOT, dept="tax", staff="tax/9")
     ticket.join(source="contested", source_id="x", snapshot=named, terms=TERMS, at=TUESDAY, cause=43)
-    with pytest.raises(guards.RatedPerson):
+    with pytest.raises(refusals.RatedPerson):
         guards.approve(ticket, person, TERMS, TUESDAY)
-    with pytest.raises(guards.NotIndependent):
+    with pytest.raises(refusals.NotIndependent):
         guards.approve(ticket, colleague, TERMS, TUESDAY)
 
 

@@ -309,12 +309,12 @@ def test_guide_lists_every_refusal():
 
 def test_every_command_and_every_refusal_has_its_words():
     """What people can do has a form and a name; what they are refused has a sentence."""
-    from haocha.domain import ticket_guards
+    from haocha.domain import ticket_guards, ticket_refusals
     from haocha.domain.errors import Refusal
 
     codes = {
         one.code
-        for one in vars(ticket_guards).values()
+        for one in vars(ticket_refusals).values()
         if isinstance(one, type) and issubclass(one, Refusal) and one is not Refusal
     }
     assert codes <= set(words.REFUSALS)

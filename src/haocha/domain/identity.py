@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from haocha.domain import ticket_guards as guards
+from haocha.domain import ticket_refusals as refusals
 from haocha.domain.account import Account
 from haocha.domain.errors import Refusal
 from haocha.domain.ids import uuid5
@@ -90,9 +91,9 @@ def due(ticket: Ticket, snapshots: Iterable[Snapshot], by: Account, terms: Terms
     guards.contact(ticket, by, terms, at)
     for snapshot in snapshots:
         if by.staff and by.staff == snapshot.staff:
-            raise guards.RatedPerson(f"The identity on ticket {ticket.number} is not for the person who was rated.")
+            raise refusals.RatedPerson(f"The identity on ticket {ticket.number} is not for the person who was rated.")
         if by.role == "agent" and by.unit and by.unit == snapshot.dept:
-            raise guards.NotIndependent(f"The identity on ticket {ticket.number} is not for {by.unit}: it was rated.")
+            raise refusals.NotIndependent(f"The identity on ticket {ticket.number} is not for {by.unit}: it was rated.")
     if ticket.status == "verifying":
         return "verification"
     if ticket.reached:

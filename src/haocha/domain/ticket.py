@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from haocha.domain import ticket_events as events
 from haocha.domain import ticket_guards as guards
+from haocha.domain import ticket_refusals as refusals
 from haocha.domain.account import Account
 from haocha.domain.policy import Difficulty, Stage, Terms
 from haocha.domain.rating import TextReference
@@ -49,7 +50,7 @@ class Ticket(TicketCourse):
         """改派, or 退单 to the triage queue where `unit` is ''; every clock runs on."""
         guards.transfer(self, by, terms, at)
         if unit == self.unit:
-            raise guards.SameUnit(f"Ticket {self.number} is with {unit} already.")
+            raise refusals.SameUnit(f"Ticket {self.number} is with {unit} already.")
         new = self._new(terms, at, "acceptance" if unit else "dispatch")
         self._tell(events.Transferred, terms, at, by, new, previous=self.unit, unit=unit, reason=reason)
 
@@ -70,7 +71,7 @@ class Ticket(TicketCourse):
             reached=reached,
             note=note,
         )
-        if verifying and self.attempts >= terms.policy.verification_attempts:
+        if verifying and self.attempts >= terms.policy.verification_attempts and not self.below:
             self._close("unreachable", terms, at)
 
     def review(
@@ -91,7 +92,7 @@ class Ticket(TicketCourse):
         guards.review(self, by, terms, at)
         if disposition == "explain":
             if basis is None:
-                raise guards.BasisMissing(f"Ticket {self.number}: an explanation needs the legal basis.")
+                raise refusals.BasisMissing(f"Ticket {self.number}: an explanation needs the legal basis.")
             dues = self._new(terms, at, "approval", again=True)
         else:
             dues = {"fix": self._deadline("fix", self._clock("fix") or at, terms, difficulty)}
@@ -118,11 +119,13 @@ class Ticket(TicketCourse):
         rule = terms.policy.extension
         wanted = stage or next(stage for stage in rule.stages if self.runs(stage))
         if wanted not in rule.stages or not self.runs(wanted) or wanted not in self.dues:
-            raise guards.NotExtendable(f"{wanted} of ticket {self.number} cannot be extended now.")
+            raise refusals.NotExtendable(f"{wanted} of ticket {self.number} cannot be extended now.")
         if self.extended[wanted] >= rule.times:
-            raise guards.ExtensionsSpent(f"{wanted} of ticket {self.number} was extended {rule.times} times already.")
+            raise refusals.ExtensionsSpent(f"{wanted} of ticket {self.number} was extended {rule.times} times already.")
         if at > self.dues[wanted]:
-            raise guards.AlreadyOverdue(f"{wanted} of ticket {self.number} was due {self.dues[wanted]:%Y-%m-%d %H:%M}.")
+            raise refusals.AlreadyOverdue(
+                f"{wanted} of ticket {self.number} was due {self.dues[wanted]:%Y-%m-%d %H:%M}."
+            )
         self._tell(events.ExtensionRequested, terms, at, by, stage=wanted, limit=rule.limit, reason=reason)
 
     def decide_extension(
@@ -149,9 +152,9 @@ class Ticket(TicketCourse):
         """整改: report what was done, who answers for it, and show it."""
         guards.fix(self, by, terms, at)
         if measures is None or not responsible:
-            raise guards.MeasuresMissing(f"Ticket {self.number}: a fix needs its measures and who is responsible.")
+            raise refusals.MeasuresMissing(f"Ticket {self.number}: a fix needs its measures and who is responsible.")
         if not evidence:
-            raise guards.EvidenceMissing(f"Ticket {self.number}: a fix needs at least one piece of evidence.")
+            raise refusals.EvidenceMissing(f"Ticket {self.number}: a fix needs at least one piece of evidence.")
         dues = self._new(terms, at, "approval", again=True)
         self._tell(
             events.FixSubmitted,
@@ -236,7 +239,7 @@ class Ticket(TicketCourse):
         else:
             right = ("satisfied", "unsatisfied") if self.disposition == "fix" else ("informed", "unsatisfied")
         if result not in right or (satisfaction and (satisfaction >= SATISFIED) == (result == "unsatisfied")):
-            raise guards.WrongResult(f"Ticket {self.number}: {result} at level {satisfaction}; expected {right}.")
+            raise refusals.WrongResult(f"Ticket {self.number}: {result} at level {satisfaction}; expected {right}.")
         channel = "recheck" if self.source == "inspection" else "call"
         self._verdict(
             by.actor,
@@ -254,9 +257,9 @@ class Ticket(TicketCourse):
     ) -> None:
         """Take the verdict given through the one-time link of that attempt."""
         if self.status != "verifying" or attempt != self.link or self.spent or self.source == "inspection":
-            raise guards.LinkUsed(f"Attempt {attempt} of ticket {self.number} is not the one that is awaited.")
+            raise refusals.LinkUsed(f"Attempt {attempt} of ticket {self.number} is not the one that is awaited.")
         if self.link_expires_at is not None and at > self.link_expires_at:
-            raise guards.LinkLapsed(f"Attempt {attempt} of ticket {self.number} ended {self.link_expires_at}.")
+            raise refusals.LinkLapsed(f"Attempt {attempt} of ticket {self.number} ended {self.link_expires_at}.")
         good = "satisfied" if self.disposition == "fix" else "informed"
         result = good if satisfaction >= SATISFIED else "unsatisfied"
         self._verdict(CITIZEN, terms, at, channel="link", result=result, satisfaction=satisfaction, comment=comment)
@@ -279,7 +282,7 @@ class Ticket(TicketCourse):
         """合并 into a related open ticket; this one closes."""
         guards.merge(self, by, terms, at)
         if into is None or into.id not in self.related or not into.is_open:
-            raise guards.NotRelated(f"Ticket {self.number} is merged only into an open ticket that it is related to.")
+            raise refusals.NotRelated(f"Ticket {self.number} is merged only into an open ticket that it is related to.")
         self._tell(events.Merged, terms, at, by, into=into.id, into_number=into.number, reason=reason)
         self._close("merged", terms, at)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
+from haocha.domain import ticket_refusals as refusals
 from haocha.domain.account import Account, AccountRole
 from haocha.domain.errors import Refusal
 from haocha.domain.policy import Terms
@@ -16,155 +17,19 @@ from haocha.domain.ticket_events import Status
 from haocha.domain.ticket_state import TicketState
 
 
-class Forbidden(Refusal):
-    """This is not the person's to do: another role's, or another unit's."""
-
-    code = "not_yours"
-
-
-class WrongStatus(Refusal):
-    """The ticket is not where this can be done."""
-
-    code = "wrong_status"
-
-
-class NotIndependent(Refusal):
-    """Who belongs to a unit that was rated or has handled the ticket judges nothing on it."""
-
-    code = "not_independent"
-
-
-class RatedPerson(Refusal):
-    """Nobody decides on his own rating."""
-
-    code = "rated_person"
-
-
-class FixerApproves(Refusal):
-    """Who submitted the fix does not approve or return it."""
-
-    code = "fixer_approves"
-
-
-class NoReturn(Refusal):
-    """不准退单: under this policy only a supervisor re-routes."""
-
-    code = "no_return"
-
-
-class SameUnit(Refusal):
-    """The ticket is this unit's already."""
-
-    code = "same_unit"
-
-
-class BasisMissing(Refusal):
-    """An explanation needs the legal basis."""
-
-    code = "basis_missing"
-
-
-class MeasuresMissing(Refusal):
-    """A fix needs its measures and who is responsible."""
-
-    code = "measures_missing"
-
-
-class EvidenceMissing(Refusal):
-    """A fix needs at least one piece of evidence."""
-
-    code = "evidence_missing"
-
-
-class AppealSpent(Refusal):
-    """An appeal that was decided cannot be lodged again."""
-
-    code = "appeal_spent"
-
-
-class NotExtendable(Refusal):
-    """The policy grants no extension for this stage, or its clock does not run."""
-
-    code = "not_extendable"
-
-
-class ExtensionsSpent(Refusal):
-    """The policy grants no further extension."""
-
-    code = "extensions_spent"
-
-
-class ExtensionPending(Refusal):
-    """An extension is asked for and not decided."""
-
-    code = "extension_pending"
-
-
-class NoExtensionPending(Refusal):
-    """No extension is asked for."""
-
-    code = "no_extension_pending"
-
-
-class AlreadyOverdue(Refusal):
-    """An extension must be asked for before the deadline."""
-
-    code = "already_overdue"
-
-
-class WrongResult(Refusal):
-    """A verdict of this kind does not belong to what is verified, or contradicts its level."""
-
-    code = "wrong_result"
-
-
-class RoundsSpent(Refusal):
-    """The citizen was not satisfied in the last round: a supervisor decides how it goes on."""
-
-    code = "rounds_spent"
-
-
-class LinkUsed(Refusal):
-    """The one-time link is no longer the one whose verdict is awaited."""
-
-    code = "link_used"
-
-
-class LinkLapsed(Refusal):
-    """The one-time link has run out."""
-
-    code = "link_lapsed"
-
-
-class NotRelated(Refusal):
-    """Only related tickets are merged, both open."""
-
-    code = "not_related"
-
-
-class NotDrawn(Refusal):
-    """The ticket is not in the sample of closed tickets that are looked at again."""
-
-    code = "not_drawn"
-
-
-class NotExcluded(Refusal):
-    """Only a rating that an appeal excluded can be reinstated."""
-
-    code = "not_excluded"
-
-
 def role(ticket: TicketState, by: Account, command: str, *roles: AccountRole) -> None:
     """Refuse a person of another role."""
     if by.role not in roles:
-        raise Forbidden(f"{command} on ticket {ticket.number} is for {' or '.join(roles)}, not for {by.role}.")
+        raise refusals.Forbidden(f"{command} on ticket {ticket.number} is for {' or '.join(roles)}, not for {by.role}.")
 
 
 def own_unit(ticket: TicketState, by: Account, command: str) -> None:
     """Refuse a handler of another unit than the ticket's."""
     role(ticket, by, command, "handler")
     if not by.unit or by.unit != ticket.unit:
-        raise Forbidden(f"{command} on ticket {ticket.number} is for unit {ticket.unit or '(none)'}, not {by.unit}.")
+        raise refusals.Forbidden(
+            f"{command} on ticket {ticket.number} is for unit {ticket.unit or '(none)'}, not {by.unit}."
+        )
 
 
 def status(ticket: TicketState, command: str, *allowed: Status) -> None:
@@ -172,55 +37,72 @@ def status(ticket: TicketState, command: str, *allowed: Status) -> None:
     if ticket.status not in allowed:
         closed = not ticket.is_open
         message = f"{command} needs ticket {ticket.number} to be {' or '.join(allowed)}; it is {ticket.status}."
-        raise (TicketClosed if closed else WrongStatus)(message)
+        raise (TicketClosed if closed else refusals.WrongStatus)(message)
+
+
+def here(ticket: TicketState, command: str) -> None:
+    """Refuse where an instance below works on the ticket."""
+    if ticket.below:
+        raise refusals.HandledBelow(f"{command}: {ticket.below} works on ticket {ticket.number} and reports.")
 
 
 def not_rated(ticket: TicketState, by: Account, command: str) -> None:
     """Refuse the person who was rated."""
     if ticket.rates(by.staff):
-        raise RatedPerson(f"{command} on ticket {ticket.number} is not for the person who was rated.")
+        raise refusals.RatedPerson(f"{command} on ticket {ticket.number} is not for the person who was rated.")
 
 
 def independent(ticket: TicketState, by: Account, command: str) -> None:
     """Refuse the rated person, and whoever belongs to a unit that was rated or has handled the ticket."""
     not_rated(ticket, by, command)
     if by.unit and by.unit in ticket.interested:
-        raise NotIndependent(f"{command} on ticket {ticket.number} is not for {by.unit}: it was rated or handled it.")
+        raise refusals.NotIndependent(
+            f"{command} on ticket {ticket.number} is not for {by.unit}: it was rated or handled it."
+        )
 
 
 def dispatch(ticket: TicketState, by: Account, _terms: Terms, _at: datetime) -> None:
     """派单: a supervisor, while no unit is known."""
     role(ticket, by, "dispatch", "supervisor")
+    here(ticket, "dispatch")
     status(ticket, "dispatch", "awaiting_dispatch")
 
 
 def accept(ticket: TicketState, by: Account, _terms: Terms, _at: datetime) -> None:
     """签收: the unit."""
     own_unit(ticket, by, "accept")
+    here(ticket, "accept")
     status(ticket, "accept", "awaiting_acceptance")
 
 
 def transfer(ticket: TicketState, by: Account, terms: Terms, _at: datetime) -> None:
     """改派: a supervisor until the fix is in; the unit, where the policy lets it, until it has reviewed."""
     if by.role == "supervisor":
+        here(ticket, "transfer")
         status(ticket, "transfer", "awaiting_acceptance", "reviewing", "fixing")
         return
     own_unit(ticket, by, "transfer")
+    here(ticket, "transfer")
     status(ticket, "transfer", "awaiting_acceptance", "reviewing")
     if not terms.policy.unit_may_transfer:
-        raise NoReturn(f"Policy {terms.policy_version} lets only a supervisor re-route ticket {ticket.number}.")
+        raise refusals.NoReturn(
+            f"Policy {terms.policy_version} lets only a supervisor re-route ticket {ticket.number}."
+        )
 
 
 def contact(ticket: TicketState, by: Account, terms: Terms, _at: datetime) -> None:
     """联系: an agent outside the unit, or the unit's contact officer; for a verdict always an agent outside."""
     if terms.policy.contact == "unit" and ticket.status != "verifying":
         own_unit(ticket, by, "contact")
+        here(ticket, "contact")
         if not by.contact_officer:
-            raise Forbidden(f"contact on ticket {ticket.number} is for the contact officer of {ticket.unit}.")
+            raise refusals.Forbidden(f"contact on ticket {ticket.number} is for the contact officer of {ticket.unit}.")
         status(ticket, "contact", "awaiting_acceptance", "reviewing", "appealing", "fixing")
         not_rated(ticket, by, "contact")
         return
     role(ticket, by, "contact", "agent")
+    if ticket.status != "verifying":
+        here(ticket, "contact")
     status(
         ticket, "contact", "awaiting_dispatch", "awaiting_acceptance", "reviewing", "appealing", "fixing", "verifying"
     )
@@ -231,6 +113,7 @@ def contact(ticket: TicketState, by: Account, terms: Terms, _at: datetime) -> No
 def review(ticket: TicketState, by: Account, _terms: Terms, _at: datetime) -> None:
     """核实: the unit, but not the person who was rated."""
     own_unit(ticket, by, "review")
+    here(ticket, "review")
     status(ticket, "review", "reviewing")
     not_rated(ticket, by, "review")
 
@@ -238,9 +121,12 @@ def review(ticket: TicketState, by: Account, _terms: Terms, _at: datetime) -> No
 def appeal(ticket: TicketState, by: Account, _terms: Terms, _at: datetime) -> None:
     """申诉: the unit, while reviewing, once."""
     own_unit(ticket, by, "appeal")
+    here(ticket, "appeal")
     status(ticket, "appeal", "reviewing")
+    if ticket.ruled:
+        raise refusals.DecidedAbove(f"appeal: the rating of ticket {ticket.number} was {ticket.ruled} from above.")
     if ticket.appeal:
-        raise AppealSpent(f"The appeal on ticket {ticket.number} was {ticket.appeal}; there is no second one.")
+        raise refusals.AppealSpent(f"The appeal on ticket {ticket.number} was {ticket.appeal}; there is no second one.")
 
 
 def decide_appeal(ticket: TicketState, by: Account, _terms: Terms, _at: datetime) -> None:
@@ -253,34 +139,40 @@ def decide_appeal(ticket: TicketState, by: Account, _terms: Terms, _at: datetime
 def request_extension(ticket: TicketState, by: Account, terms: Terms, _at: datetime) -> None:
     """延期申请: the unit, for one of the stages that the policy names."""
     own_unit(ticket, by, "request-extension")
+    here(ticket, "request-extension")
     status(ticket, "request-extension", "awaiting_acceptance", "reviewing", "appealing", "fixing")
     if not any(ticket.runs(stage) for stage in terms.policy.extension.stages):
         stages = ", ".join(terms.policy.extension.stages)
-        raise NotExtendable(f"Only {stages} can be extended; no such clock runs on ticket {ticket.number}.")
+        raise refusals.NotExtendable(f"Only {stages} can be extended; no such clock runs on ticket {ticket.number}.")
     if ticket.extension is not None:
-        raise ExtensionPending(f"Ticket {ticket.number} waits for the decision on extending {ticket.extension}.")
+        raise refusals.ExtensionPending(
+            f"Ticket {ticket.number} waits for the decision on extending {ticket.extension}."
+        )
 
 
 def decide_extension(ticket: TicketState, by: Account, _terms: Terms, _at: datetime) -> None:
     """延期审批: an independent supervisor."""
     role(ticket, by, "decide-extension", "supervisor")
+    here(ticket, "decide-extension")
     if ticket.extension is None:
-        raise NoExtensionPending(f"No extension is asked for on ticket {ticket.number}.")
+        raise refusals.NoExtensionPending(f"No extension is asked for on ticket {ticket.number}.")
     independent(ticket, by, "decide-extension")
 
 
 def fix(ticket: TicketState, by: Account, _terms: Terms, _at: datetime) -> None:
     """整改: the unit."""
     own_unit(ticket, by, "fix")
+    here(ticket, "fix")
     status(ticket, "fix", "fixing")
 
 
 def approve(ticket: TicketState, by: Account, _terms: Terms, _at: datetime) -> None:
     """审核: an independent supervisor or reviewer who did not fix."""
     role(ticket, by, "approve", "supervisor", "reviewer")
+    here(ticket, "approve")
     status(ticket, "approve", "approving")
     if by.username in ticket.fixers:
-        raise FixerApproves(f"{by.username} submitted what is to be approved on ticket {ticket.number}.")
+        raise refusals.FixerApproves(f"{by.username} submitted what is to be approved on ticket {ticket.number}.")
     independent(ticket, by, "approve")
 
 
@@ -304,9 +196,11 @@ def reopen(ticket: TicketState, by: Account, _terms: Terms, _at: datetime) -> No
     role(ticket, by, "reopen", "supervisor")
     if not ticket.spent:
         if ticket.is_open:
-            raise WrongStatus(f"Ticket {ticket.number} is {ticket.status}, not closed; it need not be reopened.")
+            raise refusals.WrongStatus(
+                f"Ticket {ticket.number} is {ticket.status}, not closed; it need not be reopened."
+            )
         if ticket.outcome not in {"fixed", "explained", "unreachable"}:
-            raise WrongStatus(f"Ticket {ticket.number} was closed as {ticket.outcome} and is not reopened.")
+            raise refusals.WrongStatus(f"Ticket {ticket.number} was closed as {ticket.outcome} and is not reopened.")
 
 
 def merge(ticket: TicketState, by: Account, _terms: Terms, _at: datetime) -> None:
@@ -315,7 +209,7 @@ def merge(ticket: TicketState, by: Account, _terms: Terms, _at: datetime) -> Non
     if not ticket.is_open:
         raise TicketClosed(f"Ticket {ticket.number} is closed and is merged into nothing.")
     if not ticket.related:
-        raise NotRelated(f"Ticket {ticket.number} is related to no other.")
+        raise refusals.NotRelated(f"Ticket {ticket.number} is related to no other.")
     independent(ticket, by, "merge")
 
 
@@ -323,23 +217,25 @@ def look_back(ticket: TicketState, by: Account, _terms: Terms, _at: datetime) ->
     """回头看: an independent supervisor, agent or inspector, on a closed ticket of the sample."""
     role(ticket, by, "look-back", "supervisor", "agent", "inspector")
     if ticket.is_open:
-        raise WrongStatus(f"Ticket {ticket.number} is {ticket.status}; only closed ones are looked at again.")
+        raise refusals.WrongStatus(f"Ticket {ticket.number} is {ticket.status}; only closed ones are looked at again.")
     if "look_back" not in ticket.dues:
-        raise NotDrawn(f"Ticket {ticket.number} is not in the sample, or was looked at already.")
+        raise refusals.NotDrawn(f"Ticket {ticket.number} is not in the sample, or was looked at already.")
     independent(ticket, by, "look-back")
 
 
 def reinstate(ticket: TicketState, by: Account, _terms: Terms, _at: datetime) -> None:
     """恢复采纳: an independent reviewer or supervisor, where an appeal excluded the rating."""
     role(ticket, by, "reinstate", "reviewer", "supervisor")
+    if ticket.ruled == "excluded":
+        raise refusals.DecidedAbove(f"reinstate: the rating of ticket {ticket.number} was excluded from above.")
     if ticket.outcome != "excluded":
-        raise NotExcluded(f"Ticket {ticket.number} was not closed as excluded.")
+        raise refusals.NotExcluded(f"Ticket {ticket.number} was not closed as excluded.")
     independent(ticket, by, "reinstate")
 
 
 def _round_left(ticket: TicketState, command: str) -> None:
     if ticket.spent:
-        raise RoundsSpent(f"{command}: ticket {ticket.number} has no round left; a supervisor reopens it.")
+        raise refusals.RoundsSpent(f"{command}: ticket {ticket.number} has no round left; a supervisor reopens it.")
 
 
 Guard = Callable[[TicketState, Account, Terms, datetime], None]

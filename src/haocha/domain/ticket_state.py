@@ -259,9 +259,10 @@ class TicketState(Aggregate):
         self.below, self.reported = event.peer, max(self.reported, event.version)
         if event.event == "reopened" or (event.event == "overruled" and event.status not in {"", "verifying"}):
             self.behind = ""
+        self.extension = None
         if not event.status:
             return
-        self.unit, self.extension = event.unit, None
+        self.unit = event.unit
         self.handled |= {event.unit} - {""}
         match event.event:
             case "reviewed":

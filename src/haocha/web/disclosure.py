@@ -16,7 +16,7 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath, URLEncodedBody
 
 from haocha.domain import identity as domain
-from haocha.domain import ticket_guards as guards
+from haocha.domain import ticket_refusals as refusals
 from haocha.domain.account import Account, AccountRole
 from haocha.domain.errors import Refusal
 from haocha.domain.identity import IdentityDisclosed, Purpose, Reason
@@ -38,7 +38,7 @@ HOUR: Final = timedelta(hours=1)
 MOST_IN_AN_HOUR: Final = 30
 LONGEST: Final = 500
 MAY_ASK: Final[tuple[AccountRole, ...]] = ("agent", "handler")
-NOT_TO_SEE: Final = (guards.Forbidden, guards.RatedPerson, guards.NotIndependent)
+NOT_TO_SEE: Final = (refusals.Forbidden, refusals.RatedPerson, refusals.NotIndependent)
 PRIVATE: Final = {"Cache-Control": "no-store"}
 _asking_now: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 """One per account: what is counted must be written down before the same account is counted again."""

@@ -15,7 +15,7 @@ from haocha.domain.account import Account
 from haocha.domain.errors import Refusal
 from haocha.domain.ticket import Ticket
 from haocha.domain.ticket_events import Evidence
-from haocha.domain.ticket_guards import Forbidden
+from haocha.domain.ticket_refusals import Forbidden
 from haocha.store import aggregates, evidence, log, sql
 from haocha.store.texts import Writings
 from haocha.web import orders, scopes, words
