@@ -78,7 +78,7 @@ class Zhejiang(Province):
             raise Refused("请求格式不正确")
         form = request.form()
         check_members(form)
-        check_sense(form)
+        check_time(form)
         record = read(form)
         if self.faults.refuses(record.key):
             raise Refused(WORDS)
@@ -102,16 +102,14 @@ def check_members(form: dict[str, str]) -> None:
             raise Refused(f"{name}超过最大长度{LONGEST[name]}")
 
 
-def check_sense(form: dict[str, str]) -> None:
-    """Refuse a rating of the future, and a 差评 without its reason."""
+def check_time(form: dict[str, str]) -> None:
+    """Refuse a rating of the future."""
     try:
         at = datetime.strptime(form["assessTime"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=SHANGHAI)
     except ValueError:
         raise Refused("assessTime格式不正确") from None
     if at > datetime.now(SHANGHAI) + SKEW:
         raise Refused("评价时间不能晚于当前时间")
-    if form["satisfaction"] in {"1", "2"} and not (form.get("evalDetail") or form.get("writingEvaluation")):
-        raise Refused("差评必须勾选详情或填写文字评价")
 
 
 def read(form: dict[str, str]) -> Record:
