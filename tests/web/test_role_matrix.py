@@ -56,6 +56,8 @@ POST /v1/services                                             -         key
 POST /v1/services/batch                                       -         key
 GET  /v1/scores/{kind:str}                                    -         key
 GET  /v1/events                                               -         key
+POST /v1/sync/items                                           -         key
+GET  /v1/sync/ratings                                         -         key
 GET  /v1/registry/{kind:str}                                  -         key
 GET  /v1/registry/{kind:str}/{key:path}                       -         key
 
