@@ -184,17 +184,19 @@ def test_what_success_is_called_may_be_set():
 
 @pytest.mark.parametrize(
     ("status", "answer"),
-    [(200, "<html><body>系统繁忙</body></html>"), (502, "<html>Bad Gateway</html>"), (200, ""), (200, '{"code":"0"}')],
+    [
+        (200, "<html><body>系统繁忙</body></html>"),
+        (502, "<html>Bad Gateway</html>"),
+        (500, '{"result":"0","resultmsg":"空指针"}'),
+        (404, '{"status":404,"error":"Not Found"}'),
+        (200, '{"result":'),
+        (200, ""),
+    ],
 )
 def test_what_is_no_answer_is_tried_again(status, answer):
-    """An error page with status 200 is not taken for anything the platform said."""
+    """Neither an error page with status 200 nor a refusal with status 500 is what the platform thinks of a rating."""
     with pytest.raises(Unavailable, match=f"HTTP {status}"):
         classify(httpx.Response(status, text=answer), "1")
-
-
-def test_servers_trouble_is_never_a_refusal():
-    """With status 500 even a refusal in the platform's form is tried again."""
-    assert classify(httpx.Response(500, text='{"result":"0","resultmsg":"空指针"}'), "1").verdict == "unavailable"
 
 
 @pytest.mark.parametrize(

@@ -157,13 +157,15 @@ class _Said(msgspec.Struct):
 
 
 def classify(answer: httpx.Response, success: str) -> Outcome:
-    """Read an answer; raises `Unavailable` where it is none of the platform's own."""
+    """Read an answer; raises `Unavailable` where it is none of the platform's own, or of a platform in trouble."""
     try:
-        said = msgspec.json.decode(answer.content, type=_Said)
+        said = None if answer.is_server_error else msgspec.json.decode(answer.content, type=_Said)
     except msgspec.MsgspecError:
-        raise Unavailable(f"HTTP {answer.status_code}, {answer.headers.get('content-type', '')}") from None
+        said = None
+    if said is None:
+        raise Unavailable(f"HTTP {answer.status_code}, {answer.headers.get('content-type', '')}")
     code, words = str(said.result), str(said.resultmsg or "")
-    if answer.is_server_error or any(part in words for part in BUSY):
+    if any(part in words for part in BUSY):
         return Outcome("unavailable", code, words)
     if answer.is_success and code.lower() == success.lower():
         return Outcome("accepted", code, words)
