@@ -51,7 +51,7 @@ VERDICTS: tuple[tuple[str, Verdict], ...] = (
     ("没有对应的|未找到首次评价|首次评价不存在", "noService"),
     ("系统繁忙|系统异常|稍后再试|服务不可用|超时", "unavailable"),
 )
-"""What the words of a refusal say; all other words: invalid. Its codes say too little: most of them are 500."""
+"""What the words of a refusal say; all other words: invalid. No table of its codes is published."""
 
 SATISFACTION = {level: level for level in "12345"}  # 5 非常满意 … 1 非常不满意, as here
 CHANNELS = {pf: pf for pf in "1234567"}
@@ -169,10 +169,13 @@ class Fujian(Dialect):
         return None
 
     async def send(
-        self, client: httpx.AsyncClient, operation: str, items: Sequence[Item], now: datetime
+        self,
+        client: httpx.AsyncClient,
+        operation: str,
+        items: Sequence[Item],
+        now: datetime,  # noqa: ARG002 (of the signatures of others)
     ) -> list[Outcome]:
         """Send ratings in one call; of several rows each is answered by itself, or the call is refused as a whole."""
-        _ = now
         cases = [self._case(item) for item in items]
         try:
             answer = await self._call(client, operation, _written(cases))
@@ -182,8 +185,8 @@ class Fujian(Dialect):
             outcomes = [_outcome(_row(answer))]
         elif len(rows := answer.findall("data/Case")) == len(items):
             outcomes = [_outcome(row) for row in rows]
-        elif _outcome(answer).verdict == "unavailable":
-            raise Unavailable(f"{operation} answered {soap.text_of(answer, 'code')}")
+        elif (whole := _outcome(answer)).verdict == "unavailable" and whole.code != GOOD:
+            raise Unavailable(f"{operation} answered {whole.code or 'without a code'}")
         else:
             return []
         return [
