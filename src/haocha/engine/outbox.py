@@ -2,7 +2,8 @@
 
 One sender per peer at a time: it holds a lock in the database as long as its connection lives. What is on its way is
 kept in memory only; a sender that dies leaves rows that wait, and the next one sends them again: the platform knows
-them by their natural key, and `duplicate` is as good as `accepted`. A platform's words may end a row as dead, silence never.
+them by their natural key, and `duplicate` is as good as `accepted`. A platform's words may end a row as dead, silence
+never does.
 """
 
 import asyncio

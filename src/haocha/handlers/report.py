@@ -12,6 +12,7 @@ from uuid import UUID
 import asyncpg
 
 from haocha.domain import ticket_events as events
+from haocha.domain.order import OrderIssued
 from haocha.domain.rating import Rating, RatingContested, RatingSubmitted, RatingSupplemented
 from haocha.domain.service import ServiceRecorded
 from haocha.domain.workdays import SHANGHAI
@@ -64,7 +65,7 @@ class State(NamedTuple):
     """Streams of ratings and tickets, and the orders that tickets are about."""
 
     streams: dict[UUID, list[Recorded]]
-    orders: dict[UUID, Any]
+    orders: dict[UUID, OrderIssued]
 
 
 class Report(Handler):
@@ -155,7 +156,7 @@ class Report(Handler):
             case _:
                 return self._ticket(state.streams[recorded.originator_id], state.orders)
 
-    def _ticket(self, stream: list[Recorded], orders: dict[UUID, Any]) -> About | None:
+    def _ticket(self, stream: list[Recorded], orders: dict[UUID, OrderIssued]) -> About | None:
         """Return what a ticket is about; None where it is neither of a rating nor from this peer."""
         said = stream[0].event.snapshot
         if not _is_rated(stream[0].event) and self.peer.name not in {orders[order].peer for order in _orders(stream)}:
