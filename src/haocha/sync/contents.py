@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 
 from haocha.domain import ids
-from haocha.domain.rating import RatingContested, RatingSubmitted, RatingSupplemented
+from haocha.domain.rating import Rating, RatingContested, RatingSubmitted, RatingSupplemented
 from haocha.domain.registry import Registry
 from haocha.domain.service import ServiceRecorded
 from haocha.store import events, sql, vault
@@ -23,6 +23,7 @@ from haocha.sync.dialect import Item, Kind
 
 SQL: Final = sql.load(Path(__file__).with_suffix(".sql")).named("query")
 MADE = RatingSubmitted | RatingSupplemented | RatingContested
+DECISIONS = Rating.Linked | Rating.Excluded | Rating.Reinstated
 
 
 class Reader(NamedTuple):
@@ -41,6 +42,8 @@ async def load(
     recorded = await _events(connection, [row.position for row in rows])
     made = [one.event for one in recorded.values() if isinstance(one.event, MADE)]
     latest = await _services(connection, reader.namespace, made) if services else {}
+    decided = [one.originator_id for one in recorded.values() if isinstance(one.event, DECISIONS)]
+    rated = await _firsts(connection, decided) if decided else {}
     facts: list[Any] = [*(one.event for one in recorded.values()), *latest.values()]
     identities = await _identities(connection, reader.vault, facts)
     texts = await _texts(connection, facts)
@@ -54,6 +57,8 @@ async def load(
             case RatingSubmitted() | RatingSupplemented() | RatingContested() as fact:
                 service = latest.get((fact.project_no, fact.service_number))
                 values = _rating(reader.registry, fact, service, identities, texts)
+            case Rating.Linked() | Rating.Excluded() | Rating.Reinstated():
+                values = _which(rated[row.stream])
             case _:
                 values = {}
         kind = cast("Kind", row.kind)
@@ -68,6 +73,12 @@ async def _events(connection: asyncpg.Connection | asyncpg.Pool, positions: list
         position: Recorded(position, stream, version, topic, events.decode(topic, state, stream, version), at)
         for position, stream, version, topic, state, at in await connection.fetch(SQL["events"], positions)
     }
+
+
+async def _firsts(connection: asyncpg.Connection | asyncpg.Pool, streams: list[UUID]) -> dict[UUID, Any]:
+    """Return what streams of ratings begin with."""
+    rows = await connection.fetch(SQL["firsts"], streams)
+    return {stream: events.decode(topic, state, stream, 1) for stream, topic, state in rows}
 
 
 async def _services(
@@ -97,6 +108,17 @@ async def _texts(connection: asyncpg.Connection | asyncpg.Pool, facts: list[Any]
 
 def _written(fact: Any, texts: dict[UUID, str]) -> dict[str, str]:
     return {name: texts[text.id] for name, text in fact.texts.items() if text.id in texts}
+
+
+def _which(fact: Any) -> dict[str, Any]:
+    """Return the key of a rating, and its digest: of several with one key, which one."""
+    return {
+        "projectNo": fact.project_no,
+        "serviceNumber": fact.service_number,
+        "assessNumber": fact.assess_number,
+        "noCase": "noCase" in fact.flags,
+        "digest": fact.digest,
+    }
 
 
 def _service(registry: Registry, fact: ServiceRecorded, texts: dict[UUID, str]) -> dict[str, Any]:

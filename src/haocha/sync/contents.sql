@@ -10,3 +10,6 @@ SELECT s.id, e.originator_version, e.topic, e.state FROM unnest($1::uuid[]) AS s
 -- section: query identities
 -- $1 subjects
 SELECT subject, sealed, key_no FROM private.vault WHERE subject = ANY ($1)
+-- section: query firsts
+-- $1 streams
+SELECT originator_id, topic, state FROM log.current_events WHERE originator_id = ANY ($1) AND originator_version = 1

@@ -39,6 +39,8 @@ class Haocha(Dialect):
     kinds: ClassVar[frozenset[Kind]] = frozenset(KINDS)
     no_case: ClassVar[bool] = True
     listable: ClassVar[bool] = True
+    usual: ClassVar[int] = lines.MOST_ITEMS
+    with_service: ClassVar[bool] = False
 
     def __init__(self, peer: Peer) -> None:
         """Take the name under which the instance above knows us, and the secret it gave us."""
