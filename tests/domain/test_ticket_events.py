@@ -50,6 +50,7 @@ GOLDEN = {
         "unit": "dept-7",
         "policyVersion": "default-1",
         "calendarVersion": "CN-1",
+        "below": "jining",
     },
     "ticket.joined:v1": AT
     | {
@@ -138,9 +139,9 @@ GOLDEN = {
     },
     "ticket.reported:v1": AT
     | {
-        "cause": "jn|00000000-0000-5000-8000-0000000000cc|7",
+        "cause": "jining|00000000-0000-5000-8000-0000000000cc|7",
         "dues": {"verification": "2025-06-10T09:00:00Z"},
-        "peer": "jn",
+        "peer": "jining",
         "ticket": "00000000-0000-5000-8000-0000000000cc",
         "number": "2025-41",
         "version": 7,

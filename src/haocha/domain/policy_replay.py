@@ -56,7 +56,7 @@ class Retold(TicketCourse):
     @classmethod
     def beginning(cls, event: events.Opened, terms: Terms) -> Self:
         """Begin as the stream began."""
-        entered: Stage = "acceptance" if event.unit else "dispatch"
+        entered: Stage = "acceptance" if event.unit or event.below else "dispatch"
         dues = {
             stage: terms.due(stage, event.at)
             for stage, rule in terms.policy.stages.items()

@@ -50,9 +50,13 @@ class TicketCourse(TicketState):
         terms: Terms,
         at: datetime,
         cause: int,
+        below: str = "",
     ) -> Self:
-        """Open the ticket of the event at position `cause`, which happened `at`; `unit` is '' where none is known."""
-        entered: Stage = "acceptance" if unit else "dispatch"
+        """Open the ticket of the event at position `cause`, which happened `at`; `unit` is '' where none is known.
+
+        `below` is the instance below that reported the event and works on it itself.
+        """
+        entered: Stage = "acceptance" if unit or below else "dispatch"
         deadlines = {
             stage: terms.due(stage, at)
             for stage, rule in terms.policy.stages.items()
@@ -69,6 +73,7 @@ class TicketCourse(TicketState):
             unit=unit,
             policy_version=terms.policy_version,
             calendar_version=terms.calendar.version,
+            below=below,
             **_dues(deadlines),
             at=at,
             cause=cause,

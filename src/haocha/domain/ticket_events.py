@@ -113,6 +113,8 @@ class Opened(TicketEvent, frozen=True, kw_only=True):
     unit: str = ""
     policy_version: str
     calendar_version: str
+    below: str = ""
+    """The instance below that works on it: it reported the rating, and will report what it does."""
 
 
 class Joined(TicketEvent, frozen=True, kw_only=True):

@@ -111,7 +111,7 @@ class TicketState(Aggregate):
         ticket.case_id, ticket.snapshot, ticket.unit = opened.case_id, opened.snapshot, opened.unit
         ticket.policy_version, ticket.calendar_version = opened.policy_version, opened.calendar_version
         ticket.opened_at = ticket.entered_at = ticket.began = opened.at
-        ticket.status = "awaiting_acceptance" if opened.unit else "awaiting_dispatch"
+        ticket.status = "awaiting_acceptance" if opened.unit or opened.below else "awaiting_dispatch"
         ticket.dues, ticket.provisional, ticket.started, ticket.extended = {}, set(), {}, Counter()
         ticket.stood, ticket.parts = [], [(opened.source, opened.source_id)]
         ticket.handled, ticket.fixers = ({opened.unit} if opened.unit else set()), set()
@@ -123,7 +123,8 @@ class TicketState(Aggregate):
         ticket.link, ticket.link_expires_at, ticket.unanswered, ticket.links_before = 0, None, 0, 0
         ticket.rounds, ticket.spent, ticket.escalated, ticket.related = 0, False, "", set()
         ticket.outcome, ticket.closed_at = "", None
-        ticket.above, ticket.ruled, ticket.below, ticket.reported, ticket.behind = "", "", "", 0, ""
+        ticket.above, ticket.ruled = "", ""
+        ticket.below, ticket.reported, ticket.behind = opened.below, 0, ""
         ticket.rated, ticket.rated_units = set(), set()
         opened.apply(ticket)
         return ticket
@@ -290,9 +291,11 @@ class TicketState(Aggregate):
         self.provisional = self.provisional - set(event.dues) | set(event.provisional)
 
 
-def status_after(event: TicketEvent) -> Status | None:  # noqa: C901, PLR0911 (one answer per kind of event)
+def status_after(event: TicketEvent) -> Status | None:  # noqa: C901, PLR0911, PLR0912 (one answer per kind of event)
     """Return the status that an event leads to, None where it leaves it as it is."""
     match event:
+        case events.Opened(below=below) if below:
+            return "awaiting_acceptance"
         case events.Opened() | events.Dispatched() | events.Transferred():
             return "awaiting_acceptance" if event.unit else "awaiting_dispatch"
         case events.Accepted():

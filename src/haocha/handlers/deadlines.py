@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 
 import asyncpg
 
-from haocha.domain import ticket_events
+from haocha.domain import ticket_events, ticket_levels
 from haocha.domain.account import AccountRole
 from haocha.domain.ladder import LOOK_BACK, Step, steps, weight_of
 from haocha.domain.policy import Rulebook, Stage, Terms
@@ -89,6 +89,8 @@ class Deadlines(TimedHandler):
             ticket_events.Reopened,
             ticket_events.DueChanged,
             ticket_events.Closed,
+            ticket_levels.Overruled,
+            ticket_levels.Reported,
         )
     )
 
@@ -142,7 +144,12 @@ class Deadlines(TimedHandler):
 
 
 def concerned(stage: Stage, ticket: Ticket, contact: str = "unit") -> AccountRole:
-    """Return whose it is to end a stage in time; `contact` is whom the policy lets call the citizen."""
+    """Return whose it is to end a stage in time; `contact` is whom the policy lets call the citizen.
+
+    Where an instance below works on it, that is nobody here but who oversees.
+    """
+    if ticket.below:
+        return "supervisor"
     if stage == "verification" and ticket.source == "inspection":
         return "inspector"
     if stage == "contact" and contact == "agent":

@@ -28,7 +28,7 @@ OUTCOMES: Final = {
     "merged": "与另一件工单反映同一问题，已合并办理",
     "unreachable": "多次联系未能得到您的答复，未计为满意",
 }
-EXCLUSIONS: Final = {"mistaken": "误评", "malicious": "恶意评价", "untrue": "反映的情况不实"}
+EXCLUSIONS: Final = {"mistaken": "误评", "malicious": "恶意评价", "untrue": "反映的情况不实", "above": "上级平台认定"}
 STEPS: Final = {
     "opened": "已开立工单",
     "joined": "同一件事的另一次反映已并入",

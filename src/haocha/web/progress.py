@@ -14,6 +14,7 @@ import msgspec
 
 from haocha.domain import ids
 from haocha.domain import ticket_events as events
+from haocha.domain import ticket_levels as levels
 from haocha.domain.rating import TextReference
 from haocha.domain.ticket import Ticket
 from haocha.domain.ticket_events import Outcome, Source, Status, TicketEvent
@@ -64,7 +65,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     done: tuple[Done, ...]
     outcome: Outcome | None
     excluded_for: str | None
-    """Why a rating was not accepted: mistaken 误评, malicious 恶意, untrue 不实."""
+    """Why a rating was not accepted: mistaken 误评, malicious 恶意, untrue 不实; above: the platform above decided it."""
     merged_into: str | None
     merger: Merger | None = None
     merged_from: tuple[str, ...] = ()
@@ -125,9 +126,15 @@ def tell(stream: Sequence[Recorded], texts: Mapping[UUID, str]) -> Progress:
         steps=tuple(step for one in stream for step in _steps(one.event)),
         done=tuple(_done([one.event for one in stream], texts)),
         outcome=ticket.outcome or None,
-        excluded_for=ticket.appeal_ground if ticket.outcome == "excluded" else None,
+        excluded_for=_excluded_for(ticket),
         merged_into=merged[-1] if merged and ticket.outcome == "merged" else None,
     )
+
+
+def _excluded_for(ticket: Ticket) -> str | None:
+    if ticket.outcome != "excluded":
+        return None
+    return "above" if ticket.ruled == "excluded" else ticket.appeal_ground
 
 
 def _steps(event: TicketEvent) -> Iterator[Step]:  # noqa: C901, PLR0912 (one answer per kind of event)
@@ -166,6 +173,27 @@ def _steps(event: TicketEvent) -> Iterator[Step]:  # noqa: C901, PLR0912 (one an
             yield Step("looked_back", event.at, event.result)
         case events.Closed():
             yield Step("closed", event.at, event.outcome)
+        case levels.Reported() if event.status:
+            yield from _reported(event)
+        case _:
+            pass
+
+
+def _reported(event: levels.Reported) -> Iterator[Step]:
+    """Tell what an instance below has done as what it is; that it asks the citizen he knows from itself."""
+    match event.event:
+        case "dispatched" | "transferred":
+            yield Step("dispatched" if event.unit else "sent_back", event.at)
+        case "fix_submitted":
+            yield Step("fixed", event.at)
+        case "reviewed":
+            yield Step("reviewed", event.at, event.verdict)
+        case "appeal_lodged":
+            yield Step("appeal_lodged", event.at, event.ground)
+        case "appeal_decided" | "verified":
+            yield Step(event.event, event.at, event.result)
+        case "accepted" | "returned" | "approved":
+            yield Step(event.event, event.at)
         case _:
             pass
 
@@ -173,19 +201,18 @@ def _steps(event: TicketEvent) -> Iterator[Step]:  # noqa: C901, PLR0912 (one an
 def _references(stream: Sequence[Recorded]) -> Iterator[TextReference]:
     for one in stream:
         match one.event:
-            case events.FixSubmitted():
-                yield one.event.measures
-            case events.Reviewed(disposition="explain"):
-                yield one.event.finding
-                if one.event.basis is not None:
-                    yield one.event.basis
+            case events.FixSubmitted() | levels.Reported(event="fix_submitted"):
+                said = (one.event.measures,)
+            case events.Reviewed(disposition="explain") | levels.Reported(event="reviewed", disposition="explain"):
+                said = (one.event.finding, one.event.basis)
             case _:
-                pass
+                said = ()
+        yield from (reference for reference in said if reference is not None)
 
 
 def _done(told: Sequence[TicketEvent], texts: Mapping[UUID, str]) -> Iterator[Done]:
     """Yield what was approved, in its order."""
-    proposed: events.FixSubmitted | events.Reviewed | None = None
+    proposed: Done | None = None
 
     def body(reference: TextReference | None) -> str | None:
         found = texts.get(reference.id) if reference else None
@@ -193,11 +220,11 @@ def _done(told: Sequence[TicketEvent], texts: Mapping[UUID, str]) -> Iterator[Do
 
     for event in told:
         match event:
-            case events.FixSubmitted() | events.Reviewed(disposition="explain"):
-                proposed = event
-            case events.Approved() if isinstance(proposed, events.FixSubmitted):
-                yield Done("fix", event.at, body(proposed.measures), None, len(proposed.evidence))
-            case events.Approved() if isinstance(proposed, events.Reviewed):
-                yield Done("explain", event.at, body(proposed.finding), body(proposed.basis), len(proposed.evidence))
+            case events.FixSubmitted() | levels.Reported(event="fix_submitted"):
+                proposed = Done("fix", event.at, body(event.measures), None, len(event.evidence))
+            case events.Reviewed(disposition="explain") | levels.Reported(event="reviewed", disposition="explain"):
+                proposed = Done("explain", event.at, body(event.finding), body(event.basis), len(event.evidence))
+            case events.Approved() | levels.Reported(event="approved") if proposed is not None:
+                yield msgspec.structs.replace(proposed, at=event.at)
             case _:
                 pass
