@@ -8,6 +8,7 @@ from haocha.handlers.flag_contested import FlagContested
 from haocha.handlers.handler import Handler
 from haocha.handlers.link import Link
 from haocha.handlers.notify import Notify
+from haocha.handlers.obey import Obey
 from haocha.handlers.open_ticket import OpenTicket
 from haocha.handlers.pair_supplement import PairSupplement
 from haocha.handlers.recompute_dues import RecomputeDues
@@ -18,6 +19,7 @@ from haocha.store.install import Install
 
 KINDS: tuple[type[Handler], ...] = (
     OpenTicket,
+    Obey,
     ExcludeRating,
     FlagContested,
     PairSupplement,

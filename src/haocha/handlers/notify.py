@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 import asyncpg
 
 from haocha.domain import ticket_events as events
+from haocha.domain import ticket_levels as levels
 from haocha.domain.account import AccountRole
 from haocha.domain.ticket import Ticket
 from haocha.handlers.deadlines import concerned
@@ -62,6 +63,7 @@ class Notify(EventHandler):
             events.Escalated,
             events.Merged,
             events.Closed,
+            levels.Overruled,
         )
     )
 
@@ -121,6 +123,11 @@ def said(event: events.TicketEvent, ticket: Ticket) -> list[Say]:  # noqa: C901,
             return [say("urged", concerned(event.stage, ticket), stage=event.stage)]
         case events.Escalated(rule="rounds"):
             return [say("rounds_spent", "supervisor"), say("rounds_spent", "leader")]
+        case events.Escalated(fired_at=None, stage=stage) if stage is not None and ticket.is_open:
+            role = concerned(stage, ticket)
+            return [say("pressed", one, level=event.level, stage=stage) for one in dict.fromkeys((role, "supervisor"))]
+        case levels.Overruled():
+            return [say("overruled", one, verdict=event.verdict) for one in ("handler", "supervisor")]
         case events.Merged():
             return [say("merged", "handler", into=event.into_number)]
         case events.Closed() if event.outcome not in {"excluded", "merged"}:

@@ -1,6 +1,6 @@
-"""Every 差评 is handled: a bad rating, 追评, contest or complaint opens a ticket, or joins the open one of its case.
+"""Every 差评 is handled: a bad rating, 追评, contest, complaint or order opens a ticket, or joins its case's open one.
 
-A finding (查评问题) has no case: each is a ticket of its own.
+A finding (查评问题) has no case: each is a ticket of its own. An order (下发工单) may be about a rating we never saw.
 
 The open ticket is looked up in the log itself, by the case's id, within the transaction that appends: no read model can
 be behind. The unit is the department that was rated, where the registry has such a department. Tickets of the same
@@ -16,7 +16,9 @@ import asyncpg
 
 from haocha.domain import ids
 from haocha.domain.inspection import FindingRecorded
+from haocha.domain.order import OrderIssued
 from haocha.domain.policy import Rulebook, Terms
+from haocha.domain.rating import Rating, RatingSubmitted
 from haocha.domain.ticket import Ticket
 from haocha.domain.ticket_events import Snapshot
 from haocha.handlers.handler import NOTHING, SQL, Effects, EventHandler
@@ -29,9 +31,13 @@ Pair = tuple[str, str]
 
 
 class State(NamedTuple):
-    """The tickets of each case and of each person and matter (oldest first), the departments that exist, the rules."""
+    """The tickets of each case and of each person and matter (oldest first), what else is known of them, and the rules.
+
+    `held` are the ratings that orders are about, by case; `units` the departments that exist.
+    """
 
     tickets: dict[UUID, list[Ticket]]
+    held: dict[UUID, Rating]
     related: dict[Pair, list[Ticket]]
     units: frozenset[UUID]
     rulebook: Rulebook
@@ -42,7 +48,7 @@ class OpenTicket(EventHandler):
 
     name = "open_ticket"
     topics = tuple(SOURCES)
-    where = "$.satisfaction <= 2 || !exists($.satisfaction)"
+    where = "$.satisfaction <= 2 || !exists($.satisfaction) || exists($.orderId)"
 
     def key(self, event: Recorded) -> str:
         """Name the case, or the source where it has none."""
@@ -66,9 +72,28 @@ class OpenTicket(EventHandler):
                 tickets[ticket.case_id].append(ticket)
             if (pair := _pair(ticket.snapshot)) in related:
                 related[pair].append(ticket)
-        units = [self._org(unit_of(recorded.event)) for recorded in batch]
+        held = await self._held(connection, batch)
+        units = [self._org(unit_of(recorded.event, self._of(recorded, held))) for recorded in batch]
         begun = frozenset(row[0] for row in await connection.fetch(SQL["begun"], units))
-        return State(tickets, related, begun, await rulebook.load(connection, self.install))
+        return State(tickets, held, related, begun, await rulebook.load(connection, self.install))
+
+    async def _held(self, connection: asyncpg.Connection, batch: Sequence[Recorded]) -> dict[UUID, Rating]:
+        """Read the ratings that orders are about, those that we have."""
+        orders = [recorded for recorded in batch if isinstance(recorded.event, OrderIssued)]
+        cases = {case for order in orders if (case := self._case(order))}
+        if not cases:
+            return {}
+        streams = await log.read_streams(connection, list(cases))
+        return {
+            case: aggregates.replay(stream, Rating)
+            for case, stream in streams.items()
+            if isinstance(stream[0].event, RatingSubmitted)
+        }
+
+    def _of(self, event: Recorded, held: dict[UUID, Rating]) -> Rating | None:
+        """Return the rating that an order is about, where we have it."""
+        case = self._case(event) if isinstance(event.event, OrderIssued) else None
+        return held.get(case) if case else None
 
     def react(self, event: Recorded, state: State) -> Effects:
         """Open a ticket, or join the open one."""
@@ -79,25 +104,26 @@ class OpenTicket(EventHandler):
         tickets = state.tickets[case] if case else []
         if any(event.position in ticket.causes for ticket in tickets):
             return NOTHING
-        source, source_id = SOURCES[event.topic], str(event.originator_id)
+        source, source_id, held = SOURCES[event.topic], str(event.originator_id), self._of(event, state.held)
         for ticket in tickets:
             if ticket.is_open:
                 ticket.join(
                     source=source,
                     source_id=source_id,
-                    snapshot=snapshot(fact),
+                    snapshot=snapshot(fact, held),
                     terms=state.rulebook.of(ticket.policy_version, ticket.calendar_version),
                     at=event.recorded_at,
                     cause=event.position,
                 )
                 return Effects([ticket])
-        terms, unit = state.rulebook.at(event.position, fact.area, fact.dept), unit_of(fact)
+        said, unit = snapshot(fact, held), unit_of(fact, held)
+        terms = state.rulebook.at(event.position, said.area, said.dept)
         ticket = Ticket.opened(
             ids.ticket_id(self.namespace, source, source_id),
             source=source,
             source_id=source_id,
             case_id=case,
-            snapshot=snapshot(fact),
+            snapshot=said,
             unit=unit if self._org(unit) in state.units else "",
             terms=terms,
             at=event.recorded_at,

@@ -20,3 +20,13 @@ SELECT l.position, e.originator_id, e.topic, e.state
    AND (l."window" = ANY($3) OR l.staff = ANY($4) OR l.matter = ANY($5) OR l.dept = ANY($6) OR l.hall = ANY($7)
         OR l.position = ANY($8))
  ORDER BY l.position LIMIT $9
+-- section: tickets_of_orders
+-- $1 streams of orders as text. The ticket that each opened or joined.
+SELECT (state ->> 'sourceId')::uuid AS "order", originator_id FROM log.events
+ WHERE topic IN ('ticket.opened:v1', 'ticket.joined:v1') AND state ->> 'source' = 'province'
+   AND state ->> 'sourceId' = ANY ($1)
+-- section: said_of_orders
+-- $1 streams of orders as text, $2 upto. Verdicts and urgings in the order they came.
+SELECT position, originator_id, originator_version, topic, state, recorded_at FROM log.events
+ WHERE topic IN ('order.verdict_given:v1', 'order.urged:v1') AND state ->> 'order' = ANY ($1) AND position <= $2
+ ORDER BY position

@@ -33,6 +33,8 @@ SENTENCES: Final = {
     "warning": "工单 {number} 的{stage}时限 {due}，即将到期。",
     "overdue": "工单 {number} 的{stage}已超过时限 {due}：{level}。",
     "urged": "工单 {number} 被催办，请尽快完成{stage}。",
+    "pressed": "工单 {number} 被上级平台督办（{level}），请尽快完成{stage}。",
+    "overruled": "工单 {number} 经上级平台认定：{verdict}。",
     "closed": "工单 {number} 办结（{outcome}）。",
     "merged": "工单 {number} 并入工单 {into}。",
     "look_back": "工单 {number} 被抽中回头看，请复查。",
@@ -45,6 +47,8 @@ MARKS: Final = {
     "urged": ("催办", "warn"),
     "overdue": ("超期", "bad"),
     "rounds_spent": ("督办", "bad"),
+    "pressed": ("督办", "bad"),
+    "overruled": ("认定", "warn"),
     "appeal_upheld": ("结果", ""),
     "appeal_dismissed": ("结果", ""),
     "extension_granted": ("结果", ""),
@@ -60,6 +64,7 @@ WORDS: Final = {
     "why": words.REOPENINGS,
     "ground": words.APPEALS,
     "outcome": words.OUTCOMES,
+    "verdict": words.RULINGS,
 }
 
 
