@@ -24,7 +24,8 @@ REFUSED: Final = frozenset({400, 413, 415, 422})
 """Answers to what was sent, not to who sent it or when."""
 TEXTS: Final = ("measures", "finding", "basis", "reason", "comment")
 """What people wrote in a step of a ticket."""
-WAITS: Final = "rating_missing"
+WAITS: Final = frozenset({"rating_missing", "service_missing"})
+"""What we can send ourselves is missing up there."""
 
 _encoder = msgspec.json.Encoder()
 _receipts = msgspec.json.Decoder(Receipt)
@@ -178,7 +179,7 @@ def _outcome(receipt: Receipt) -> Outcome:
         case "known":
             return Outcome("duplicate", receipt.code, words, position)
         case "retry":
-            return Outcome("noService" if receipt.code == WAITS else "unavailable", receipt.code, words)
+            return Outcome("noService" if receipt.code in WAITS else "unavailable", receipt.code, words)
         case "invalid":
             return Outcome("invalid", receipt.code or (receipt.errors[0].code if receipt.errors else ""), words)
 
