@@ -65,7 +65,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     done: tuple[Done, ...]
     outcome: Outcome | None
     excluded_for: str | None
-    """Why a rating was not accepted: mistaken 误评, malicious 恶意, untrue 不实; above: the platform above decided it."""
+    """Why a rating was not accepted: mistaken 误评, malicious 恶意, untrue 不实; above: decided by the platform above."""
     merged_into: str | None
     merger: Merger | None = None
     merged_from: tuple[str, ...] = ()
@@ -199,6 +199,7 @@ def _reported(event: levels.Reported) -> Iterator[Step]:
 
 
 def _references(stream: Sequence[Recorded]) -> Iterator[TextReference]:
+    said: tuple[TextReference | None, ...]
     for one in stream:
         match one.event:
             case events.FixSubmitted() | levels.Reported(event="fix_submitted"):
