@@ -353,7 +353,7 @@ def test_every_sentence_can_be_said():
     """Each kind with everything that its sentence names; nothing is left in braces."""
     known = {"number": "2025-7", "stage": "fix", "level": "red", "why": "unsatisfied", "ground": "mistaken",
              "outcome": "fixed", "due": "2025-06-10T09:00:00Z", "round": 2, "attempt": 1, "into": "2025-3",
-             "link": "https://haocha.example/v/x"}  # fmt: skip
+             "link": "https://haocha.example/v/x", "verdict": "upheld"}  # fmt: skip
     for kind in SENTENCES:
         assert not set("{}") & set(sentence(kind, known))
     assert sentence("warning", known) == "工单 2025-7 的整改时限 6月10日 17:00，即将到期。"

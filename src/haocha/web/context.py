@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 
 import asyncpg
 
+from haocha.domain.indicators import Indicators
 from haocha.domain.registry import Registry
 from haocha.settings import Settings
+from haocha.store import indicators as indicator_store
 from haocha.store import install as installation
 from haocha.store import registry as registry_store
 from haocha.store.db import open_pool
@@ -37,6 +39,7 @@ class Context:
     install: Install
     batcher: Batcher
     registry: Registry
+    indicators: Indicators
     tail: Tail
     clients: Clients
     people: People
@@ -65,10 +68,12 @@ async def open_context(instance: Instance, pool: asyncpg.Pool | None = None) -> 
             stack.push_async_callback(pool.close)
         install = await installation.load(pool)
         registry = await registry_store.load(pool)
+        indicators = await indicator_store.load(pool)
         tail = await stack.enter_async_context(Tail(pool).running())
         clients, people = Clients(pool), People(pool)
         following = [
             asyncio.create_task(registry_store.follow(registry, tail, pool), name="registry"),
+            asyncio.create_task(indicator_store.follow(indicators, tail, pool), name="indicators"),
             asyncio.create_task(clients.follow(), name="keys"),
             asyncio.create_task(people.follow(), name="accounts"),
         ]
@@ -80,6 +85,7 @@ async def open_context(instance: Instance, pool: asyncpg.Pool | None = None) -> 
             install=install,
             batcher=batcher,
             registry=registry,
+            indicators=indicators,
             tail=tail,
             clients=clients,
             people=people,

@@ -13,6 +13,7 @@ from litestar import Request, Response, get
 from litestar.response import Stream
 
 from haocha.domain import codes
+from haocha.domain.indicators import Indicators
 from haocha.domain.registry import Registry
 from haocha.domain.ticket_state import LADDER, STAGES
 from haocha.domain.workdays import SHANGHAI
@@ -150,7 +151,7 @@ async def entries(
     """Read the lines below a position."""
     found = await fetch(context, "loops", "ledger", below, rows, *narrowed(context, scope, filters, now))
     named = await citizen_names.of_tickets(context, [row["ticket"] for row in found])
-    return [entry(context.registry, row, now, named.get(row["ticket"], set())) for row in found]
+    return [entry(context.registry, context.indicators, row, now, named.get(row["ticket"], set())) for row in found]
 
 
 def narrowed(context: Context, scope: Scope, filters: Filters, now: datetime) -> tuple[object, ...]:
@@ -184,7 +185,7 @@ def narrowed(context: Context, scope: Scope, filters: Filters, now: datetime) ->
     )
 
 
-def entry(registry: Registry, row: Any, now: datetime, named: Collection[str]) -> Entry:
+def entry(registry: Registry, indicators: Indicators, row: Any, now: datetime, named: Collection[str]) -> Entry:
     """Put one line in words; those `named` and what looks like a telephone or identity number is covered in texts."""
     responsible = row["responsible"]
     late = row["outcome"] == "" and row["due_at"] is not None and row["due_at"] < now
@@ -195,7 +196,7 @@ def entry(registry: Registry, row: Any, now: datetime, named: Collection[str]) -
         source=words.KINDS.get(row["kind"]) or words.SOURCES[row["source"]],
         level=row["satisfaction"],
         level_name=codes.LEVELS.get(row["satisfaction"], ""),
-        indicators="；".join(codes.INDICATORS.get(code, (0, code))[1] for code in row["indicators"]) or row["standard"],
+        indicators="；".join(indicators.name(code) for code in row["indicators"]) or row["standard"],
         matter=registry.name("matter", row["matter"]) or row["matter"],
         place=place(registry, row) or unit_name(registry, row["dept"]),
         staff=registry.name("staff", row["staff"]) or row["staff"],

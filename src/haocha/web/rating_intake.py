@@ -6,7 +6,8 @@ from typing import NamedTuple
 import msgspec
 
 from haocha.domain import ids
-from haocha.domain.codes import BAD_LEVELS, CURRENT_INDICATORS, INDICATORS
+from haocha.domain.codes import BAD_LEVELS
+from haocha.domain.indicators import Indicators
 from haocha.domain.rating import RatingSubmitted, RatingSupplemented
 from haocha.domain.workdays import SHANGHAI
 from haocha.store.keys import ASKING_KINDS, Client
@@ -32,7 +33,7 @@ class Checked(NamedTuple):
     flags: list[str]
 
 
-def check(client: Client, record: RatingIn, faults: list[Fault]) -> Checked | None:
+def check(client: Client, record: RatingIn, faults: list[Fault], known: Indicators) -> Checked | None:
     """Check what depends on more than one member; None where `faults` (those of the form, added to) say no."""
     assess_time = wire.moment(record.assess_time) if record.assess_time else None
     service_time = wire.moment(record.service_time) if record.service_time else None
@@ -43,13 +44,13 @@ def check(client: Client, record: RatingIn, faults: list[Fault]) -> Checked | No
     flags: list[str] = []
     number = _number(client, record, faults, flags)
     indicators = _indicators(record.eval_detail)
-    faults += _indicator_faults(record, indicators)
+    faults += _indicator_faults(record, indicators, known)
     if _reason_missing(record, indicators, faults):
         if client.kind in ASKING_KINDS and record.pf in ASKED_CHANNELS:
             message = "不满意或非常不满意时，请至少选择一项指标或填写文字。"
             intake.add(faults, Fault("/evalDetail", "reason_required", message))
         flags.append("reasonMissing")
-    if not CURRENT_INDICATORS.issuperset(indicators):
+    if not known.current.issuperset(indicators):
         flags.append("unknownIndicator")
     if faults or assess_time is None:
         return None
@@ -74,12 +75,12 @@ def _indicators(sent: list[str] | str | None) -> tuple[str, ...]:
     return tuple(sorted({code.strip() for code in codes} - {""}))
 
 
-def _indicator_faults(record: RatingIn, indicators: tuple[str, ...]) -> list[Fault]:
+def _indicator_faults(record: RatingIn, indicators: tuple[str, ...], known: Indicators) -> list[Fault]:
     faults: list[Fault] = []
     if not record.satisfaction:
         return faults
     for code in indicators:
-        level = INDICATORS.get(code, (record.satisfaction, ""))[0]
+        level = known.level(code) or record.satisfaction
         if level != record.satisfaction:
             sent = [part.strip() for part in record.eval_detail] if isinstance(record.eval_detail, list) else None
             at = wire.pointer("evalDetail", sent.index(code)) if sent else "/evalDetail"
@@ -145,7 +146,7 @@ def prepare(
     clocks: wire.Clocks,
 ) -> Ready | Refused:
     """Make the fact of a rating; `faults` are those of its form."""
-    checked = check(client, record, faults)
+    checked = check(client, record, faults, context.indicators)
     if checked is None:
         return Refused(faults)
     number, assess_time, service_time, indicators, flags = checked

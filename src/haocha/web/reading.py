@@ -86,7 +86,7 @@ async def board(context: Context, view: View) -> Board:
         windows=await _ranking(context, "windows", view),
         staff=await _ranking(context, "staff", view) if view.full else Ranking(),
         indicators=tuple(
-            Indicator(row["code"], codes.INDICATORS.get(row["code"], (0, "未知指标"))[1], row["level"], row["n"])
+            Indicator(row["code"], context.indicators.name(row["code"], "未知指标"), row["level"], row["n"])
             for row in indicators[:INDICATORS]
         ),
         newest=tuple(_bad(context.registry, row, named.get(row["subject"], set()), full=view.full) for row in newest),

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from haocha.domain import codes, ids
+from haocha.domain.indicators import Indicators
 from haocha.domain.policy import Stage, Terms
 from haocha.domain.rating import Rating
 from haocha.domain.service import ServiceRecorded
@@ -40,6 +41,7 @@ FLAGS: Final = {
     "unknownIndicator": "含未知指标",
     "clock": "设备时间有误",
     "noCase": "无办件编号",
+    "fromProvince": "上级下发，本级没有这条评价",
 }
 FINDINGS: Final = {"contested": "同一办件有内容不同的评价", "unpaired": "追评没有对应的首次评价"}
 CASE: Final = {
@@ -186,16 +188,16 @@ async def course(context: Context, known: Told, there: There) -> list[Entry]:
     return timeline.entries(known.stream, known.ended, there, names)
 
 
-def said(stream: Sequence[Recorded], there: There) -> list[Said]:
+def said(stream: Sequence[Recorded], there: There, indicators: Indicators) -> list[Said]:
     """Return what opened the ticket and what joined it, in the order it came."""
     return [
-        _said(recorded.event.source, recorded.event.snapshot, there)
+        _said(recorded.event.source, recorded.event.snapshot, there, indicators)
         for recorded in stream
         if isinstance(recorded.event, Opened | Joined)
     ]
 
 
-def _said(source: Source, snapshot: Snapshot, there: There) -> Said:
+def _said(source: Source, snapshot: Snapshot, there: There, indicators: Indicators) -> Said:
     return Said(
         source=source,
         kind=words.KINDS.get(snapshot.kind, snapshot.kind),
@@ -203,7 +205,7 @@ def _said(source: Source, snapshot: Snapshot, there: There) -> Said:
         channel=codes.CHANNELS.get(snapshot.pf, snapshot.pf),
         at=snapshot.assess_time or snapshot.received_at,
         day=snapshot.day,
-        indicators=tuple(codes.INDICATORS.get(code, (0, code))[1] for code in snapshot.eval_detail),
+        indicators=tuple(indicators.name(code) for code in snapshot.eval_detail),
         writings=tuple(
             Writing(label, there.texts.get(snapshot.texts[name].id))
             for name, label in TEXTS.items()

@@ -93,7 +93,7 @@ async def print_page(request: Request[Any, Any, Any], ticket_id: FromPath[UUID])
     return pages.page(
         "ticket_print.html",
         ticket=known.ticket,
-        said=ticket_facts.said(known.stream, there),
+        said=ticket_facts.said(known.stream, there, context.indicators),
         place=ticket_facts.place(context, known.ticket, standing.matter),
         standing=standing,
         service=await ticket_facts.service(context, known.ticket),
@@ -234,7 +234,7 @@ async def _page(
         unit=context.registry.name("org", ticket.unit) or ticket.unit,
         place=ticket_facts.place(context, ticket, standing.matter),
         running=ticket_facts.running(ticket, rules, now),
-        said=ticket_facts.said(known.stream, there),
+        said=ticket_facts.said(known.stream, there, context.indicators),
         standing=standing,
         service=await ticket_facts.service(context, ticket),
         record=await ticket_facts.record(context, ticket, now),
