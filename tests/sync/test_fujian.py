@@ -98,7 +98,7 @@ async def test_a_deployment_may_differ():
     async with Answering().open() as platform:
         to = dialect(platform.url, options=options, districts={"990101": "990188"})
         root = await sent(to, platform, item(handleUserName="岚谷雨", handleUserPageType="414"))
-    assert platform.asked[-1].target == "/gateway/a/b/getSaveEvaluation"
+    assert platform.asked[-1].target == "/gateway/a/b/getSaveEvaluation?wsdl"
     assert {
         "projectNo": "990100-2026-0007",
         "type": "3",
@@ -122,7 +122,7 @@ async def test_several_rows_go_as_one_document():
     rows = [item(number, projectNo=f"99-{number}", receivedAt=old) for number in (1, 2, 3)]
     async with Answering().open() as platform:
         root = await sent(dialect(platform.url), platform, *rows)
-        assert platform.asked[-1].target.endswith("/getEvaluationSupplement")
+        assert platform.asked[-1].target.endswith("/getEvaluationSupplement?wsdl")
     assert root.tag == "Cases"
     assert [row.findtext("EXE_ID") for row in root] == ["99-1", "99-2", "99-3"]
 
@@ -227,6 +227,8 @@ HTML = "<!DOCTYPE html><html><body>502 Bad Gateway</body></html>"
         ),
         (case("500", "未找到首次评价"), Outcome("noService", "500", "未找到首次评价")),
         (case("500", "系统繁忙，请稍后再试"), Outcome("unavailable", "500", "系统繁忙，请稍后再试")),
+        (case("500", "没有对应的事项"), Outcome("invalid", "500", "没有对应的事项")),
+        (case("500", "评价时间已超时限"), Outcome("invalid", "500", "评价时间已超时限")),
         (case("500", "userProp代码不正确"), Outcome("invalid", "500", "userProp代码不正确")),
         (case("200"), Outcome("unavailable", "200", "the platform gave no evaluateUnid")),
         (fault("Client", "xmlStr 解密失败"), Outcome("invalid", "Client", "xmlStr 解密失败")),

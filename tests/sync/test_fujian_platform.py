@@ -122,6 +122,18 @@ async def test_no_token_is_no_reason_to_say_secrets(client: httpx.AsyncClient, r
             await dialect(platform.url).send(client, SAVE, [item()], NOW)
 
 
+async def test_calls_at_the_same_time_share_a_refusal(client: httpx.AsyncClient):
+    """A token service that gives none is not asked by every waiting call in turn; later ones ask again."""
+    async with Answering().open() as platform:
+        platform.token = answer("", 503)
+        to = dialect(platform.url)
+        calls = (to.send(client, SAVE, [item(number)], NOW) for number in range(8))
+        assert {Unavailable} == {type(error) for error in await asyncio.gather(*calls, return_exceptions=True)}
+        assert services(platform) == ["get-token"]
+        platform.token, platform.answers = token("T2"), [TAKEN]
+        await to.send(client, SAVE, [item()], NOW)
+
+
 async def send(to: Fujian, client: httpx.AsyncClient, *items: Item) -> list[Outcome]:
     """Send as the sender does: one renewal where the token has expired."""
     now = datetime.now(UTC)
@@ -264,7 +276,7 @@ async def test_the_listing_finds_what_is_held(tmp_path, client: httpx.AsyncClien
                 one.values["projectNo"],
                 1,
                 one.values["assessNumber"],
-                "990101",
+                "990101000000",
                 "4",
                 one.values["satisfaction"],
                 digest(one.values),

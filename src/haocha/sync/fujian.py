@@ -41,6 +41,7 @@ LIST, DETAIL = "getEvaluationList", "getEvaluationDetail"
 FRESH = timedelta(days=1)
 """How long after it was received a rating goes by itself; later it is 补报."""
 MOST = 200  # rows of one 补报
+USUAL = 50  # rows taken up together: the fresh ones among them go one by one, and all are settled at the end
 PAGE = 200  # rows of one page of the list
 AHEAD = timedelta(minutes=20)
 
@@ -48,8 +49,8 @@ GOOD = "200"
 DONE = "3"
 VERDICTS: tuple[tuple[str, Verdict], ...] = (
     ("请勿重复|已存在|不可重复|重复评价|重复提交", "duplicate"),
-    ("没有对应的|未找到首次评价|首次评价不存在", "noService"),
-    ("系统繁忙|系统异常|稍后再试|服务不可用|超时", "unavailable"),
+    ("(没有对应的|未找到|没有|无)(首次评价|服务数据)|(首次评价|服务数据)不存在", "noService"),
+    ("系统繁忙|系统异常|稍后再试|服务不可用|(连接|请求|访问)超时", "unavailable"),
 )
 """What the words of a refusal say; all other words: invalid. No table of its codes is published."""
 
@@ -126,6 +127,7 @@ class Fujian(Dialect):
     version = "2026.1"
     kinds = frozenset({"rating", "supplement"})
     listable = True
+    usual = USUAL
 
     def __init__(self, peer: Peer, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """Read the peer's options and secrets."""
@@ -294,7 +296,7 @@ class Fujian(Dialect):
         }
         envelope = soap.envelope(NAMESPACE, operation, {"Authorization": f"Basic {token}"}, parameters)
         headers = {"Content-Type": soap.TYPE, "SOAPAction": '""'}
-        response = await client.post(f"{self._service}/{operation}", content=envelope, headers=headers)
+        response = await client.post(f"{self._service}/{operation}?wsdl", content=envelope, headers=headers)
         if INVALID in response.headers.get("x-error-code", "") or INVALID.encode() in response.content:
             self._tokens.refuse(token)
             raise Expired
@@ -320,7 +322,7 @@ class Fujian(Dialect):
             values["projectNo"],
             values["serviceNumber"],
             values["assessNumber"],
-            told["regionCode"],
+            told["regionCode"].ljust(12, "0"),
             values["pf"],
             values["satisfaction"],
             digest(values),

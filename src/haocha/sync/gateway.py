@@ -55,15 +55,22 @@ class Tokens:
         self._url, self._app_key, self._app_code, self._clock = url, app_key, app_code, clock
         self._token = NONE
         self._lock = asyncio.Lock()
+        self._attempts = 0
 
     async def current(self, client: httpx.AsyncClient) -> str:
         """Return a token that is good for a while yet; raises `Unavailable` where none is given."""
         if self._clock().timestamp() < self._token.until:
             return self._token.access
+        attempts = self._attempts
         async with self._lock:
             now = self._clock().timestamp()
             if now >= self._token.until:
-                self._token = await self._renewed(client, now)
+                if attempts != self._attempts:
+                    raise Unavailable("the token service gave none to another call at the same time")
+                try:
+                    self._token = await self._renewed(client, now)
+                finally:
+                    self._attempts += 1
             return self._token.access
 
     def refuse(self, access: str) -> None:
