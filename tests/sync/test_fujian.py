@@ -163,10 +163,10 @@ def test_what_the_platform_would_refuse_is_not_sent(values: dict[str, Any], word
     assert Outcome("invalid", words=words) == dialect().check(item(**values), NOW)
 
 
-@pytest.mark.parametrize("values", [{"noCase": True}, {"isAnonymity": "1"}])
-def test_what_has_no_form_there_is_not_reportable(values: dict[str, Any]):
-    """The interface demands a case and a person."""
-    assert dialect().check(item(**values), NOW).verdict == "notReportable"
+def test_an_anonymous_rating_has_no_form_there():
+    """The interface demands a person."""
+    assert dialect().check(item(isAnonymity="1"), NOW).verdict == "notReportable"
+    assert dialect().check(item(isAnonymity="2"), NOW) is None
 
 
 async def test_a_clock_that_is_ahead_is_reported_as_it_was():

@@ -156,10 +156,8 @@ class Fujian(Dialect):
         return min(self.peer.batch or MOST, MOST) if operation == SUPPLEMENT else 1
 
     def check(self, item: Item, now: datetime) -> Outcome | None:
-        """Say what is missing, what has no form there and what its clock rules would refuse."""
+        """Say what is missing, who is, and what its rules for clocks would refuse."""
         values = item.values
-        if values.get("noCase"):
-            return Outcome("notReportable", words="该平台没有无办件评价的形式")
         if values.get("isAnonymity") == "1":
             return Outcome("notReportable", words="该平台的评价必须带评价人信息，没有匿名评价的形式")
         if values["assessTime"] > now + AHEAD:
