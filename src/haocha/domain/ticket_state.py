@@ -196,9 +196,9 @@ class TicketState(Aggregate):
                 self.stops = event.clock_stops
             case events.AppealDecided():
                 self.appeal = "upheld" if event.upheld else "dismissed"
-                self.behind = "upheld" if self.below and not event.upheld else self.behind
                 if not event.upheld:
                     self._take_pause(event.at)
+                    self._decided_here("upheld")
             case events.ExtensionRequested():
                 self.extension = event.stage
             case events.ExtensionDecided():
@@ -217,8 +217,8 @@ class TicketState(Aggregate):
                 self.rounds, self.began, self.spent = event.round, event.at, False
                 self.outcome, self.closed_at = "", None
                 self.unanswered, self.links_before, self.extension = 0, self.link, None
-                if self.below and event.why != "reported":
-                    self.behind = "upheld" if event.why == "reinstated" else "unsatisfied"
+                if event.why != "reported":
+                    self._decided_here("upheld" if event.why == "reinstated" else "unsatisfied")
             case events.Related():
                 self.related.add(event.other)
             case events.DueChanged():
@@ -242,6 +242,11 @@ class TicketState(Aggregate):
         unit, _, number = staff.rpartition("/")
         return bool(staff) and (staff in self.rated or (number in self.rated and unit in self.interested))
 
+    def _decided_here(self, verdict: Literal["unsatisfied", "upheld"]) -> None:
+        """Remember what the instance below has yet to hear: that it is not over goes before that the rating counts."""
+        if self.below:
+            self.behind = "unsatisfied" if "unsatisfied" in {verdict, self.behind} else "upheld"
+
     def _take_pause(self, until: datetime) -> None:
         if self.stops and self.lodged_at is not None:
             self.stood.append((self.lodged_at, until))
@@ -250,6 +255,7 @@ class TicketState(Aggregate):
         self.above = event.verdict
         if event.verdict in {"excluded", "upheld"}:
             self.ruled = event.verdict
+        if event.verdict == "excluded":
             self.dues.pop("look_back", None)
         if event.dismisses:
             self.appeal = "dismissed"
