@@ -58,6 +58,8 @@ GET  /v1/scores/{kind:str}                                    -         key
 GET  /v1/events                                               -         key
 POST /v1/sync/items                                           -         key
 GET  /v1/sync/ratings                                         -         key
+GET  /v1/sync/status                                          SLUM      all
+GET  /v1/sync/outbox                                          SLUM      all
 GET  /v1/registry/{kind:str}                                  -         key
 GET  /v1/registry/{kind:str}/{key:path}                       -         key
 
@@ -125,6 +127,9 @@ GET  /desk/circulars                                          HSLU      all
 GET  /desk/circulars/{kind:str}/{first:str}                   HSLU      all
 GET  /desk/circulars/{kind:str}/{first:str}/circular.xlsx     HSLU      all
 GET  /desk/disclosures                                        U         all
+GET  /desk/sync                                               SLUM      all
+GET  /desk/sync/parts                                         SLUM      all
+POST /desk/sync/retry                                         SM        all
 GET  /desk/inbox                                              HSRAILUM  all
 GET  /desk/inbox/count                                        HSRAILUM  all
 POST /desk/inbox/read                                         HSRAILUM  all

@@ -28,6 +28,7 @@ SCOPES = (
     "tickets:read",
     "registry:read",
     "events:read",
+    "sync:read",
     "metrics:read",
 )
 PREFIX = "hc_"

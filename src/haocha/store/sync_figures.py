@@ -90,11 +90,10 @@ class Figures(msgspec.Struct, frozen=True):
         return timedelta(seconds=self.n("waiting") / self.rate) if self.recent else None
 
 
-async def peers(pool: asyncpg.Pool) -> list[str]:
-    """Return the names of all peers that anything was ever to be sent to, or whose sender ever ran."""
+async def peers(pool: asyncpg.Pool, configured: Sequence[str] = ()) -> list[str]:
+    """Return the names of the peers, first those `configured`, then others that anything was ever to be sent to."""
     rows = await pool.fetch(SQL["known"])
-    senders = await pool.fetch(SQL["senders"])
-    return sorted({row["peer"] for row in (*rows, *senders)})
+    return [*configured, *(row["peer"] for row in rows if row["peer"] not in configured)]
 
 
 async def read(pool: asyncpg.Pool, names: Sequence[str], now: datetime, area: str | None = None) -> list[Figures]:

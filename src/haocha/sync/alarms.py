@@ -8,7 +8,7 @@ every other level and ten minutes more. Any level can be behind, but in an outag
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -16,6 +16,7 @@ from haocha.store.sync_figures import LEVELS, Figures, Line
 
 Kind = Literal["late", "waiting", "dead", "breaker", "silent", "unheard", "differences"]
 """慢于其他等级, 积压久于其他等级, 死信, 熔断, 发送进程未运行, 久未联系, 对账差异."""
+ALARMS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 FACTOR: Final = 2.0
 MARGIN: Final = timedelta(minutes=1)

@@ -4,6 +4,9 @@ from typing import Any
 
 from haocha.domain.codes import CHANNELS
 from haocha.domain.ticket_state import LADDER, STATUSES
+from haocha.store.sync_figures import KINDS as REPORTED
+from haocha.store.sync_figures import LINES, STATES
+from haocha.sync.alarms import ALARMS
 from haocha.web.loop_figures import COUNTS, FIGURES
 
 TEXT = {"type": "string"}
@@ -260,6 +263,63 @@ TICKET_STATS = page(
     _LOOP | {"required": [*_LOOP["required"], "key", "name"]},
     {"at": MOMENT, "by": maybe(TEXT), "basis": TEXT, "from": maybe(DAY), "to": maybe(DAY), "total": _LOOP},
 )
+DELAY = members({"n": WHOLE, "p50": NUMBER, "p99": NUMBER})
+SYNC_LINE = members(
+    {
+        "level": {"enum": list(LINES)},
+        "counts": members(dict.fromkeys(STATES, WHOLE)),
+        "oldestPending": maybe(MOMENT),
+        "delay": maybe(DELAY),
+    }
+)
+SYNC_PEER = members(
+    {
+        "peer": TEXT,
+        "configured": TRUTH,
+        "dialect": TEXT,
+        "version": TEXT,
+        "aliveAt": maybe(MOMENT),
+        "answeredAt": maybe(MOMENT),
+        "pausedUntil": maybe(MOMENT),
+        "failures": WHOLE,
+        "error": TEXT,
+        "rate": NUMBER,
+        "remainingSeconds": maybe(NUMBER),
+        "differences": WHOLE,
+        "alarms": some(members({"code": {"enum": list(ALARMS)}, "level": maybe(TEXT), "message": TEXT})),
+        "levels": some(SYNC_LINE),
+    }
+)
+SYNC_STATUS = members({"at": MOMENT, "peers": some(SYNC_PEER)})
+SYNC_OUTBOX = page(
+    members(
+        {
+            "position": WHOLE,
+            "kind": {"enum": list(REPORTED)},
+            "projectNo": TEXT,
+            "serviceNumber": maybe(WHOLE),
+            "stream": UUID,
+            "waitsFor": maybe(TEXT),
+            "areaCode": TEXT,
+            "pf": TEXT,
+            "satisfaction": maybe(LEVEL),
+            "day": DAY,
+            "recordedAt": MOMENT,
+            "state": {"enum": list(STATES)},
+            "attempts": WHOLE,
+            "nextAt": maybe(MOMENT),
+            "endedAt": maybe(MOMENT),
+            "againAt": maybe(MOMENT),
+            "duplicate": TRUTH,
+            "adjusted": TRUTH,
+            "receipt": TEXT,
+            "code": TEXT,
+            "words": TEXT,
+        }
+    ),
+    {"peer": TEXT},
+)
+
 GETS = {
     "listRatings": RATINGS,
     "getRating": RATING,
@@ -277,5 +337,7 @@ GETS = {
     "listPolicies": POLICIES,
     "getPolicy": POLICY,
     "getCalendar": CALENDAR,
+    "getSyncStatus": SYNC_STATUS,
+    "listSyncOutbox": SYNC_OUTBOX,
 }
 """By operation."""
