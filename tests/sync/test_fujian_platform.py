@@ -16,6 +16,7 @@ from haocha.sync.mapping import Faults, local
 from tests.sync.answering import Answering, answer
 from tests.sync.fujian_cases import CASE, CODE, KEY, NOW, dialect, item, now_item, peer
 from tests.sync.provinces import Running, province
+from tests.sync.reporting import Reporting, cases
 from tests.sync.test_fujian import case
 
 JSON = "application/json"
@@ -303,6 +304,28 @@ async def test_the_platform_gives_the_address_of_its_page(tmp_path, client: http
         with pytest.raises(Faults, match=r"^contactMobile 缺少必填项$"):
             await to.page_address(client, unrated | {"mobile": ""})
         assert await running.records() == []
+
+
+async def test_the_sender_delivers_in_spite_of_all_faults(tmp_path, pool, install, keys):
+    """Service records go with their ratings; of those received days ago many go in one call; tokens come and go."""
+    async with province("fujian", tmp_path, "--token-life", 2) as running:
+        reporting = Reporting(pool, install, keys, peer(running.url, concurrency=3, rate=1e6, timeout=1.0))
+        reporting.sender._chance = lambda: 0.0
+        await running.faults(error=0.04, html=0.04, cut=0.04, timeout=0.01, slow=0.02, expire=0.1)
+        today, before = (datetime.now(UTC) - timedelta(days=days) for days in (0, 4))
+        await reporting.append(*cases(install, reporting.vault, range(40), now=today))
+        await reporting.append(*cases(install, reporting.vault, range(60, 180), now=before))
+        await reporting.derive()
+        async with reporting.sending():
+            states = await reporting.until(lambda states: not {"waiting", "held"} & set(states))
+        assert states == {"local": 160, "accepted": 168}
+        rows = {(row["kind"], row["lane"]): row for row in await reporting.rows() if row["kind"] != "service"}
+        held = await running.records()
+        assert set(rows) == {(record["kind"], record["projectNo"]) for record in held}
+        assert len(held) == 168
+        assert all(record["satisfaction"] == rows[record["kind"], record["projectNo"]]["level"] for record in held)
+        asked = (running.folder / "requests.log").read_text()
+        assert 1 < asked.count("getEvaluationSupplement") < 40 < asked.count("/getSaveEvaluation?")
 
 
 async def test_no_secret_and_no_person_is_in_a_log_or_an_error(tmp_path, caplog):
