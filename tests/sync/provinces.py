@@ -28,7 +28,10 @@ class Running:
     async def start(self) -> None:
         """Start it and wait until it listens."""
         command = (str(self._program), "--port", str(self._port), "--data", str(self.folder), *self._arguments)
-        self._process = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=asyncio.subprocess.PIPE)
+        env = os.environ | {"PYTHONPATH": str(PROGRAMS)}  # for simulators that stand elsewhere
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, *command, stdout=asyncio.subprocess.PIPE, env=env
+        )
         line = await asyncio.wait_for(self._process.stdout.readline(), PATIENCE)
         said, _, self.url = line.decode().strip().partition(" ")
         assert said == "listening", f"{self._program.name} did not start: {line!r}"
@@ -84,9 +87,13 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def province(name: str, folder: Path, *arguments: object) -> AsyncIterator[Running]:
-    """Run the simulator ops/province/`name`.py on a free port, with its data in `folder`/`name`; end it afterwards."""
-    running = Running(PROGRAMS / f"{name}.py", folder / name, tuple(map(str, arguments)))
+async def province(name: str | Path, folder: Path, *arguments: object) -> AsyncIterator[Running]:
+    """Run the simulator ops/province/`name`.py, or the file given, on a free port; end it afterwards.
+
+    Its data are in `folder`/NAME.
+    """
+    program = name if isinstance(name, Path) else PROGRAMS / f"{name}.py"
+    running = Running(program, folder / program.stem, tuple(map(str, arguments)))
     await running.start()
     try:
         yield running
