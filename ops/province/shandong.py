@@ -9,8 +9,8 @@ with the header C-Tenancy-Id. Its keys and the application's word lie in the dat
 """
 
 import argparse
+import hashlib
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,8 +18,7 @@ from faults import WORDS, Faults
 from records import Record, Store
 from shandong_rules import PREFIX, SHANGHAI, faults
 from simulator import Answer, Province, Request, json_answer, main
-
-from haocha.sync.cipher import Form, PrivateKey, PublicKey, Undecipherable, sm3
+from sm2 import Key, Unreadable, write
 
 WINDOW = timedelta(minutes=10)  # how far off the time of a call may be
 SUBMIT, OFFLINE = "/project/submit", "/offline/submit"
@@ -64,11 +63,10 @@ class Shandong(Province):
 
     def __init__(self, store: Store, faults: Faults, options: argparse.Namespace) -> None:
         super().__init__(store, faults, options)
-        self._form = Form(options.cipher_order, marked=not options.no_04)
-        self._key = _key(options.data / "platform.key")
-        self._reader = PublicKey(_key(options.data / "reader.key").public())
-        _write(options.data / "platform.pub", self._key.public())
-        _write(options.data / "app.word", options.app_word)
+        self._form = {"hash_last": options.cipher_order == "C1C2C3", "marked": not options.no_04}
+        self._key, self._reader = Key(options.data / "platform.key"), Key(options.data / "reader.key")
+        write(options.data / "platform.pub", self._key.public())
+        write(options.data / "app.word", options.app_word)
 
     def handle(self, request: Request) -> Answer | None:
         """Take an array of records."""
@@ -107,11 +105,10 @@ class Shandong(Province):
         if mark != self.options.app_mark:
             raise Refused("appMark未授权")
         try:
-            said = self._key.decrypt(bytes.fromhex(sign), self._form).decode()
-            payload = self._key.decrypt(bytes.fromhex(cipher), self._form)
-        except (Undecipherable, ValueError):
+            said, payload = self._key.open(sign, **self._form), self._key.open(cipher, **self._form)
+        except Unreadable:
             raise Refused("解密失败") from None
-        if said != f"{at}{mark}{self.options.app_word}":
+        if said != f"{at}{mark}{self.options.app_word}".encode():
             raise Refused("签名验证失败")
         try:
             records = msgspec.json.decode(payload, type=list[dict[str, str]])
@@ -176,7 +173,7 @@ class Shandong(Province):
         inner: dict[str, Any] = {"success": success, "message": message, "serviceList": []}
         if listed:
             told = msgspec.json.encode([self._told(one) for one in listed])
-            inner["serviceList"] = [self._reader.encrypt(told, self._form).hex()]
+            inner["serviceList"] = [self._reader.seal(told, **self._form)]
         return json_answer({"C-Response-Desc": desc, "C-Response-Body": inner})
 
     def _told(self, one: Judged) -> dict[str, str]:
@@ -190,7 +187,7 @@ class Shandong(Province):
             "code": "0",
             "success": "true",
             "message": "操作成功",
-            "id": sm3(one.record.key.encode()).hex()[:16],
+            "id": hashlib.sha256(one.record.key.encode()).hexdigest()[:16],
         }
 
 
@@ -199,18 +196,6 @@ def _operation(path: str, data: dict[str, str]) -> str:
     if path == OFFLINE:
         return "offline"
     return "online" if "satisfaction" in data else "service"
-
-
-def _key(file: Path) -> PrivateKey:
-    """Read a key, or make one that stays."""
-    if not file.exists():
-        _write(file, PrivateKey.new().written())
-    return PrivateKey.read(file.read_text(encoding="ascii").strip())
-
-
-def _write(file: Path, text: str) -> None:
-    file.touch(mode=0o600)
-    file.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
