@@ -58,6 +58,9 @@ GET  /v1/scores/{kind:str}                                    -         key
 GET  /v1/events                                               -         key
 POST /v1/sync/items                                           -         key
 GET  /v1/sync/ratings                                         -         key
+POST /v1/sync/{peer:str}/orders                               -         key
+GET  /v1/sync/orders                                          -         key
+GET  /v1/indicators                                           -         public
 GET  /v1/sync/status                                          SLUM      all
 GET  /v1/sync/outbox                                          SLUM      all
 GET  /v1/registry/{kind:str}                                  -         key
@@ -268,6 +271,7 @@ async def ask(cast: Cast, line: Line, headers: dict[str, str], role: str = "") -
         "kind": "org" if "registry" in line.path else "daily" if "circulars" in line.path else "windows",
         "first": "2025-06-02",
         "key": "TAX",
+        "peer": "province",
         "name": "style.css",
         "code": "0000-0000-0000-0000",
         "token": "x",

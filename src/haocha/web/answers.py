@@ -320,6 +320,23 @@ SYNC_OUTBOX = page(
     {"peer": TEXT},
 )
 
+INDICATORS = members(
+    {
+        **dict.fromkeys(("code", "message", "success", "version"), TEXT),
+        "data": some(
+            members(
+                {
+                    "normCode": TEXT,
+                    "normName": TEXT,
+                    "starLevel": LEVEL,
+                    "usingStatus": {"enum": ["true", "false"]},
+                    "expandNorm": {"enum": ["true", "false"]},
+                }
+            )
+        ),
+        "versions": some(members({"version": TEXT, "peer": TEXT, "at": maybe(MOMENT), "indicators": WHOLE})),
+    }
+)
 GETS = {
     "listRatings": RATINGS,
     "getRating": RATING,
@@ -337,6 +354,7 @@ GETS = {
     "listPolicies": POLICIES,
     "getPolicy": POLICY,
     "getCalendar": CALENDAR,
+    "listIndicators": INDICATORS,
     "getSyncStatus": SYNC_STATUS,
     "listSyncOutbox": SYNC_OUTBOX,
 }

@@ -265,7 +265,7 @@ KEY = {"type": "string", "maxLength": LONGEST_KEY, "pattern": r"^[^\u0000-\u001f
 KEYS = frozenset({"window", "staff", "hall", "dept", "unit", "projectNo", "flag", "policy"})
 POSITION = {"type": "string", "pattern": "^[0-9]{1,18}$"}
 EMPTY = {"type": "string", "maxLength": 0}
-PUBLIC = ("/healthz", "/readyz", "/v1/receipts", "/v1/log")
+PUBLIC = ("/healthz", "/readyz", "/v1/receipts", "/v1/log", "/v1/indicators")
 
 
 def _part_scores(paths: dict[str, Any]) -> None:

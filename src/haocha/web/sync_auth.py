@@ -48,8 +48,8 @@ async def signed(request: Request[Any, Any, Any]) -> Signed:
     """
     context: Context = request.app.state.context
     now = context.now()
-    if not _fresh(request, now):
-        raise _counted(context, request)
+    if not fresh(request, now):
+        raise counted(context, request)
     body = await request.body()
     name = request.headers.get(signing.PEER) or ""
     try:
@@ -59,11 +59,11 @@ async def signed(request: Request[Any, Any, Any]) -> Signed:
     secret = members.secret_of(context.settings.keys, member or NOBODY).encode()
     genuine = signing.verify(secret, request.method, target_of(request), body, request.headers, now)
     if member is None or not genuine:
-        raise _counted(context, request)
+        raise counted(context, request)
     return Signed(member, secret, body)
 
 
-def _fresh(request: Request[Any, Any, Any], now: datetime) -> bool:
+def fresh(request: Request[Any, Any, Any], now: datetime) -> bool:
     """Tell whether the body is worth reading."""
     at = request.headers.get(signing.TIME) or ""
     if not (at.isascii() and at.isdigit() and len(at) <= signing.LONGEST_TIME):
@@ -71,7 +71,8 @@ def _fresh(request: Request[Any, Any, Any], now: datetime) -> bool:
     return abs(timedelta(seconds=now.timestamp() - int(at))) <= signing.LATE
 
 
-def _counted(context: Context, request: Request[Any, Any, Any]) -> Problem:
+def counted(context: Context, request: Request[Any, Any, Any]) -> Problem:
+    """Return the refusal of a caller, after too many of them the `429`."""
     try:
         context.public_limits.check(f"sync:{address_of(request)}", REFUSED_PER_MINUTE)
     except Problem as problem:
