@@ -1,6 +1,7 @@
 """The base of the simulated provinces, seen through the smallest of them: what it acknowledges it keeps, its faults."""
 
 import asyncio
+import re
 import ssl
 import subprocess
 import sys
@@ -196,6 +197,16 @@ async def test_every_request_is_written_down(platform):
     await posted(platform.url, 1)
     (line,) = (platform.folder / "requests.log").read_text().splitlines()
     assert line.endswith(" error POST /report")
+
+
+async def test_readme_names_every_fault_and_every_member(platform):
+    """What is not described there is not found."""
+    readme = (PROGRAMS / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|", readme[readme.index("## To torment it") :], re.MULTILINE)
+    assert rows == list(await platform.faults())
+    await posted(platform.url, 1)
+    (held,) = await platform.records()
+    assert {member for member in held if f"`{member}`" not in readme} == set()
 
 
 SIMULATORS = sorted(file for file in PROGRAMS.glob("*.py") if '\nif __name__ == "__main__":' in file.read_text())
