@@ -200,6 +200,8 @@ async def test_a_time_before_the_service_is_raised_only_where_that_is_permitted(
         ({"encoding": "utf-8"}, "option encoding must be base64 or hex"),
         ({"network": "4"}, "option network must be 1, 2 or 3"),
         ({"service": 7}, "option service must be str"),
+        ({"spelling": {"EXEID": "projectNo"}}, "option spelling: EXEID = 'projectNo'"),
+        ({"spelling": {"EXE_ID": "project No"}}, "option spelling: EXE_ID = 'project No'"),
     ],
 )
 def test_wrong_options_are_named(options: dict[str, Any], words: str):

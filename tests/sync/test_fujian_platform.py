@@ -239,8 +239,7 @@ async def test_a_token_revoked_on_the_way_is_replaced(tmp_path, client: httpx.As
         assert [outcome.verdict for outcome in await send(to, client, now_item(2))] == ["accepted"]
         await running.restart()
         later = Fujian(peer(running.url), lambda: datetime.now(UTC) + timedelta(seconds=40))
-        later._tokens = to._tokens
-        later._tokens._clock = later._clock
+        later._gateway.tokens._token = to._gateway.tokens._token
         assert [outcome.verdict for outcome in await send(later, client, now_item(3))] == ["accepted"]
         asked = (running.folder / "requests.log").read_text()
         assert (asked.count("/get-token?"), asked.count("/refresh-token?")) == (2, 1)
@@ -264,7 +263,7 @@ async def test_the_listing_finds_what_is_held(tmp_path, client: httpx.AsyncClien
         now_item(number, assessTime=at, serviceTime=at - timedelta(hours=1), receivedAt=at)
         for number, at in enumerate([*times, *[midnight + timedelta(hours=9)] * 230])
     ]
-    items[0].values["writingEvaluation"] = "长" * 300 + "\n 完 "
+    items[0].values["writingEvaluation"] = "长" * 300 + "\n 完 access_token_invalid "
     items[1].values.update(writingEvaluation="", evalDetail=())
     items.append(now_item(1, assessNumber=2, **{name: items[1].values[name] for name in ("assessTime", "serviceTime")}))
     async with province("fujian", tmp_path) as running:
@@ -353,8 +352,8 @@ async def test_no_secret_and_no_person_is_in_a_log_or_an_error(tmp_path, caplog)
     assert len(signs) > 1
     logged = [str(vars(record)) + record.getMessage() for record in caplog.records]
     person = [CASE[name] for name in ("userName", "certKey", "mobile", "writingEvaluation")]
-    for secret in (KEY, CODE, to._tokens._token.access, "Basic ", *signs, *person):
+    for secret in (KEY, CODE, to._gateway.tokens._token.access, "Basic ", *signs, *person):
         assert secret
         assert [text for text in logged if secret in text] == []
-        assert [text for text in said if secret in text and secret not in (KEY, CODE)] == []
+        assert [text for text in said if secret in text] == []
     assert [target for target in targets if any(value in target for value in (CODE, *person))] == []

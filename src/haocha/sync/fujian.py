@@ -16,8 +16,6 @@ area, carries it as the running number. Its clients may carry an assessTime 20 m
 that much is sent as it is; nothing is shifted.
 """
 
-import base64
-import hashlib
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -29,12 +27,10 @@ import httpx
 from haocha.domain.workdays import SHANGHAI
 from haocha.peers import Peer
 from haocha.sync import soap
-from haocha.sync.cipher import sm4_encrypt
-from haocha.sync.dialect import Dialect, Expired, Item, Outcome, Theirs, Unavailable, Verdict, digest
-from haocha.sync.gateway import INVALID, Tokens
+from haocha.sync.dialect import Dialect, Item, Outcome, Theirs, Unavailable, Verdict, digest
+from haocha.sync.gateway import GOOD, Gateway
 from haocha.sync.mapping import Fault, Faults, Field, Mapping, Unmappable, Values, coded, local
 
-NAMESPACE = "http://webServiceInterface.cms.linewell.com"
 SAVE, SUPPLEMENT, ADDRESS = "getSaveEvaluation", "getEvaluationSupplement", "getSaveEvaluationUrl"
 LIST, DETAIL = "getEvaluationList", "getEvaluationDetail"
 
@@ -45,7 +41,6 @@ USUAL = 50  # rows taken up together: the fresh ones among them go one by one, a
 PAGE = 200  # rows of one page of the list
 AHEAD = timedelta(minutes=20)
 
-GOOD = "200"
 DONE = "3"
 VERDICTS: tuple[tuple[str, Verdict], ...] = (
     ("请勿重复|已存在|不可重复|重复评价|重复提交", "duplicate"),
@@ -60,6 +55,15 @@ USER_PROPS = {code: code for code in "1234569"}
 CERTIFICATES = {code: code for code in ["111", "114", "118", "414", "511", "516", "001", "821", "999"]}
 STATUSES = {code: code for code in "123"}
 ROUNDS = {"1": "1", "2": "2"}
+
+
+def _spelling(option: dict[str, Any]) -> dict[str, str]:
+    """Check an option; raises ValueError for members that do not exist, and for names that XML cannot have."""
+    known = {field.wire for field in (*RATING.fields, *PAGE_ADDRESS.fields)}
+    for name, theirs in option.items():
+        if name not in known or not re.fullmatch("[A-Za-z_][A-Za-z0-9_.-]*", str(theirs)):
+            raise ValueError(f"option spelling: {name} = {theirs!r} is not the name of a member and another for it")
+    return option
 
 
 def _first(*names: str) -> Callable[[Values], Any]:
@@ -132,18 +136,11 @@ class Fujian(Dialect):
     def __init__(self, peer: Peer, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """Read the peer's options and secrets."""
         super().__init__(peer)
-        app_code = peer.secret("app_code")
-        self._app_key = peer.secret("app_key")
-        self._key = hashlib.md5(app_code.encode(), usedforsecurity=False).digest()
-        self._tokens = Tokens(peer.url, self._app_key, app_code, clock)
+        self._gateway = Gateway(peer, clock)
         self._clock = clock
-        self._service = f"{peer.url}/{peer.option('service', 'webservice').strip('/')}"
-        self._spelling: dict[str, str] = peer.option("spelling", {})
+        self._spelling = _spelling(peer.option("spelling", {}))
         self._constants = {"network": peer.option("network", "1"), "system": peer.option("system", "")}
         self._back_url = peer.option("back_url", "")
-        self._hex = peer.option("encoding", "base64") == "hex"
-        if peer.option("encoding", "base64") not in {"base64", "hex"}:
-            raise ValueError(f"option encoding must be base64 or hex, not {peer.options['encoding']!r}")
         if self._constants["network"] not in {"1", "2", "3"}:
             raise ValueError(f"option network must be 1, 2 or 3, not {peer.options['network']!r}")
 
@@ -178,7 +175,7 @@ class Fujian(Dialect):
         """Send ratings in one call; of several rows each is answered by itself, or the call is refused as a whole."""
         cases = [self._case(item) for item in items]
         try:
-            answer = await self._call(client, operation, _written(cases))
+            answer = await self._gateway.call(client, operation, _written(cases))
         except soap.Refused as refused:
             return [Outcome("invalid", refused.code, refused.words)] if len(items) == 1 else []
         if len(items) == 1:
@@ -196,7 +193,7 @@ class Fujian(Dialect):
 
     async def renew(self, client: httpx.AsyncClient) -> None:
         """Get a new token, unless another call has by now."""
-        await self._tokens.current(client)
+        await self._gateway.tokens.current(client)
 
     async def listing(self, client: httpx.AsyncClient, day: date) -> AsyncIterator[Theirs]:
         """Tell the ratings it holds of a day, page by page; a text that the list cuts short is asked for by itself."""
@@ -204,16 +201,16 @@ class Fujian(Dialect):
         while True:
             page += 1
             asked = {"startTime": f"{day} 00:00:00", "endTime": f"{day} 23:59:59", "pageNo": str(page)}
-            answer = await self._ask(client, LIST, asked | {"pageSize": str(PAGE)})
+            answer = await self._gateway.ask(client, LIST, _written([asked | {"pageSize": str(PAGE)}]))
             rows = answer.findall("data/Case")
             for row in rows:
-                if len(row.findtext("writingevalua") or "") < int(soap.text_of(row, "writingnum") or 0):
+                if len(self._text(row)) < _number(row, "writingnum"):
                     unid = {"evaluateUnid": soap.text_of(row, "evaluateUnid")}
-                    yield self._theirs(_row(await self._ask(client, DETAIL, unid)))
+                    yield self._theirs(_row(await self._gateway.ask(client, DETAIL, _written([unid]))))
                 else:
                     yield self._theirs(row)
             told += len(rows)
-            if not rows or told >= int(soap.text_of(answer, "data/total") or 0):
+            if not rows or told >= _number(answer, "data/total"):
                 return
 
     async def page_address(self, client: httpx.AsyncClient, values: Values) -> str:
@@ -222,7 +219,8 @@ class Fujian(Dialect):
         Raises `Faults` where the case lacks what the platform asks for, and `Unavailable` with the code of a refusal.
         """
         known = {"backUrl": self._back_url, "pf5UrlType": "1", "assessNumber": 1, "serviceTime": self._clock()}
-        answer = await self._ask(client, ADDRESS, self._members(PAGE_ADDRESS, known | values))
+        case = self._members(PAGE_ADDRESS, known | values)
+        answer = await self._gateway.ask(client, ADDRESS, _written([case]))
         if not (address := soap.text_of(answer, "data/url")):
             raise Unavailable(f"{ADDRESS} answered without an address")
         return address
@@ -269,36 +267,8 @@ class Fujian(Dialect):
                 return (theirs + area[len(ours) :])[:6]
         return area[:6]
 
-    async def _ask(self, client: httpx.AsyncClient, operation: str, members: dict[str, str]) -> ET.Element:
-        """Ask for something, again with a new token where the old one expired; raises `Unavailable` for a refusal."""
-        document = _written([members])
-        try:
-            try:
-                answer = await self._call(client, operation, document)
-            except Expired:
-                await self.renew(client)
-                answer = await self._call(client, operation, document)
-        except (Expired, soap.Refused) as refused:
-            raise Unavailable(f"{operation} was refused: {refused}") from None
-        if (code := soap.text_of(answer, "code")) != GOOD:
-            raise Unavailable(f"{operation} answered {code or 'without a code'}")
-        return answer
-
-    async def _call(self, client: httpx.AsyncClient, operation: str, document: bytes) -> ET.Element:
-        """Call an operation; raises `Expired`, `Unavailable` and `soap.Refused`."""
-        token = await self._tokens.current(client)
-        cipher = sm4_encrypt(self._key, document)
-        parameters = {
-            "appKey": self._app_key,
-            "xmlStr": cipher.hex() if self._hex else base64.b64encode(cipher).decode(),
-        }
-        envelope = soap.envelope(NAMESPACE, operation, {"Authorization": f"Basic {token}"}, parameters)
-        headers = {"Content-Type": soap.TYPE, "SOAPAction": '""'}
-        response = await client.post(f"{self._service}/{operation}?wsdl", content=envelope, headers=headers)
-        if INVALID in response.headers.get("x-error-code", "") or INVALID.encode() in response.content:
-            self._tokens.refuse(token)
-            raise Expired
-        return soap.returned(response)
+    def _text(self, row: ET.Element) -> str:
+        return row.findtext(self._spelling.get("writingevalua", "writingevalua")) or ""
 
     def _theirs(self, row: ET.Element) -> Theirs:
         """Read a row of the list."""
@@ -312,7 +282,7 @@ class Fujian(Dialect):
                 "pf": told["pf"],
                 "evalDetail": tuple(code for code in re.split("[,，]", told["appraisald"]) if code),
                 "assessTime": datetime.fromisoformat(told["assessTime"]).replace(tzinfo=SHANGHAI),
-                "writingEvaluation": row.findtext(self._spelling.get("writingevalua", "writingevalua")) or "",
+                "writingEvaluation": self._text(row),
             }
         except (ValueError, IndexError):
             raise Unavailable(f"{LIST} answered with a row that lacks a member or has one in another form") from None
@@ -340,6 +310,11 @@ def _row(answer: ET.Element) -> ET.Element:
     """Return what an answer to one row says of it: in `data/Case` or itself."""
     found = answer.find("data/Case")
     return answer if found is None else found
+
+
+def _number(node: ET.Element, path: str) -> int:
+    number = soap.text_of(node, path)
+    return int(number) if number.isdecimal() else 0
 
 
 def _outcome(row: ET.Element) -> Outcome:

@@ -1,10 +1,13 @@
-"""Tokens of the gateway before a Fujian-type platform: got, refreshed before they expire, thrown away when refused.
+"""The gateway before a Fujian-type platform: its tokens, and calls with one: XML in SM4 in SOAP.
 
-The interface wants `sign` in the query of a GET, and a query is what ends up in logs and error texts. So the address
-that httpx knows, logs and puts into its errors is the bare one; the query goes out as the request's target alone.
+A token is got, refreshed before it expires, and thrown away when it is refused; `sign` is taken in capital letters too.
+
+The token service wants `sign` in the query of a GET, and a query is what ends up in logs and error texts. So the
+address that httpx knows, logs and puts into its errors is the bare one; the query goes out as the request's target.
 """
 
 import asyncio
+import base64
 import hashlib
 import math
 from collections.abc import Callable
@@ -12,12 +15,18 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
+from xml.etree import ElementTree as ET
 
 import httpx
 import msgspec
 
-from haocha.sync.dialect import Unavailable
+from haocha.peers import Peer
+from haocha.sync import soap
+from haocha.sync.cipher import sm4_encrypt
+from haocha.sync.dialect import Expired, Unavailable
 
+NAMESPACE = "http://webServiceInterface.cms.linewell.com"
+GOOD = "200"
 INVALID = "access_token_invalid"
 GET, REFRESH = "get-token", "refresh-token"
 MARGIN = 60.0  # seconds before its end in which a token is renewed,
@@ -108,3 +117,57 @@ class Tokens:
         return Token(
             told.access_token, until, told.refresh_token, now + told.re_expires_in if told.refresh_token else 0
         )
+
+
+class Gateway:
+    """The operations of one platform. Raises ValueError where options or secrets of the peer will not do."""
+
+    def __init__(self, peer: Peer, clock: Callable[[], datetime]) -> None:
+        encoding = peer.option("encoding", "base64")
+        if encoding not in {"base64", "hex"}:
+            raise ValueError(f"option encoding must be base64 or hex, not {encoding!r}")
+        app_code = peer.secret("app_code")
+        self._app_key = peer.secret("app_key")
+        self._key = hashlib.md5(app_code.encode(), usedforsecurity=False).digest()
+        self._hex = encoding == "hex"
+        self._service = f"{peer.url}/{peer.option('service', 'webservice').strip('/')}"
+        self.tokens = Tokens(peer.url, self._app_key, app_code, clock)
+
+    async def call(self, client: httpx.AsyncClient, operation: str, document: bytes) -> ET.Element:
+        """Call an operation and return the root of its answer; raises `Expired`, `Unavailable` and `soap.Refused`."""
+        token = await self.tokens.current(client)
+        cipher = sm4_encrypt(self._key, document)
+        written = cipher.hex() if self._hex else base64.b64encode(cipher).decode()
+        authorization = {"Authorization": f"Basic {token}"}
+        envelope = soap.envelope(NAMESPACE, operation, authorization, {"appKey": self._app_key, "xmlStr": written})
+        headers = {"Content-Type": soap.TYPE, "SOAPAction": '""'}
+        response = await client.post(f"{self._service}/{operation}?wsdl", content=envelope, headers=headers)
+        if _refuses_token(response):
+            self.tokens.refuse(token)
+            raise Expired
+        return soap.returned(response)
+
+    async def ask(self, client: httpx.AsyncClient, operation: str, document: bytes) -> ET.Element:
+        """Call, with a new token where the old one expired; raises `Unavailable` for whatever is no success."""
+        try:
+            try:
+                answer = await self.call(client, operation, document)
+            except Expired:
+                answer = await self.call(client, operation, document)
+        except (Expired, soap.Refused) as refused:
+            raise Unavailable(f"{operation} was refused ({type(refused).__name__})") from None
+        if (code := soap.text_of(answer, "code")) != GOOD:
+            raise Unavailable(f"{operation} answered {code or 'without a code'}")
+        return answer
+
+
+def _refuses_token(response: httpx.Response) -> bool:
+    """Tell whether a header says so, or anything in an answer that is no success: a citizen may write the word too."""
+    if INVALID in response.headers.get("x-error-code", ""):
+        return True
+    if INVALID.encode() not in response.content:
+        return False
+    try:
+        return soap.text_of(soap.returned(response), "code") != GOOD
+    except (Unavailable, soap.Refused):
+        return True
