@@ -138,7 +138,7 @@ async def test_what_they_list_is_what_we_hold(reporting, yunxiu):
 async def listed(reporting: Reporting) -> set[str]:
     """Return the digests of what the platform lists of the last two days."""
     dialect = dialect_of(reporting.peer)
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
         await dialect.renew(client)
         today = now().astimezone(SHANGHAI).date()
         days = (today - timedelta(days=1), today)
@@ -153,7 +153,7 @@ async def test_rating_before_its_service_is_raised_as_permitted(files, yunxiu, m
     dialect = dialect_of(msgspec.structs.replace(read, url=yunxiu.url))
     at = now().replace(microsecond=0)
     ready, late = rated(at, timedelta(minutes=3)), rated(at, timedelta(minutes=4))
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
         await dialect.renew(client)
         values = {name: value for name, value in ready.values.items() if name != "assessTime"} | {"taskCode": "T-1"}
         served = ready._replace(kind="service", values=values)
@@ -177,7 +177,7 @@ async def test_array_refused_as_a_whole_is_sent_in_halves(yunxiu):
     """Nothing is said of single records then; one that stands alone is told what they said."""
     dialect = dialect_of(peer("yunxiu", yunxiu.url, secrets={"word": "valley"}))
     one = rated(now(), timedelta(0))
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
         with pytest.raises(Unavailable, match="口令错误"):
             await dialect.renew(client)
         dialect = dialect_of(peer("yunxiu", yunxiu.url, secrets={"word": WORD}))

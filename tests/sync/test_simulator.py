@@ -39,9 +39,9 @@ async def post(client: httpx.AsyncClient, url: str, number: object) -> httpx.Res
     return await client.post(f"{url}/report", data=FORM | {"projectNo": str(number)})
 
 
-async def posted(url: str, number: object, timeout: float = 5) -> httpx.Response:
-    """Send one rating over a connection of its own."""
-    async with httpx.AsyncClient(timeout=timeout, trust_env=False, verify=TLS) as client:
+async def posted(url: str, number: object, patience: float = 30) -> httpx.Response:
+    """Send one rating over a connection of its own, and wait some seconds for the answer."""
+    async with httpx.AsyncClient(timeout=httpx.Timeout(30, read=patience), trust_env=False, verify=TLS) as client:
         return await post(client, url, number)
 
 
@@ -55,7 +55,7 @@ async def test_what_was_acknowledged_survives_a_kill(platform):
     acknowledged = []
 
     async def stream(lane: int) -> None:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
             for number in range(10_000):
                 try:
                     answer = await post(client, platform.url, f"{lane}-{number}")
@@ -102,7 +102,7 @@ async def test_timeout_leaves_the_client_alone(platform):
     await platform.faults(timeout=1)
     for number in range(8):
         with pytest.raises(httpx.ReadTimeout):
-            await posted(platform.url, number, timeout=0.05)
+            await posted(platform.url, number, patience=0.05)
     await platform.faults(timeout=0)
     assert len(await numbers(platform)) < 8
     assert (await posted(platform.url, "later")).json()["result"] == "1"
@@ -123,7 +123,7 @@ async def test_slow_answer_is_an_answer(platform):
     await platform.faults(slow=1)
     assert (await posted(platform.url, 1)).json()["result"] == "1"
     with pytest.raises(httpx.ReadTimeout):
-        await posted(platform.url, 2, timeout=0.1)
+        await posted(platform.url, 2, patience=0.1)
     assert await numbers(platform) == ["1", "2"]
 
 
@@ -178,7 +178,7 @@ async def test_records_can_be_deleted_altered_and_added(platform):
 )
 async def test_wrong_order_is_explained(route, body, words, platform):
     """A typo in a fault's name would otherwise be a test that tests nothing."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
         answer = await client.post(f"{platform.url}/-/{route}", json=body)
     assert answer.status_code == 400
     assert words in answer.json()["error"]
@@ -186,7 +186,7 @@ async def test_wrong_order_is_explained(route, body, words, platform):
 
 async def test_unknown_control_route_names_the_others(platform):
     """Whoever guesses finds out what there is."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
         answer = await client.get(f"{platform.url}/-/")
     assert (answer.status_code, "GET /-/records" in answer.json()["error"]) == (404, True)
 

@@ -77,7 +77,7 @@ def item(**values) -> Item:
 async def sent(url: str, one: Item, **members) -> Outcome:
     """Send an item to a platform and return its outcome."""
     dialect = dialect_of(peer(url, **members))
-    async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
         (outcome,) = await dialect.send(client, dialect.operation(one), [one], NOW)
     return outcome
 
@@ -142,7 +142,7 @@ async def test_rating_without_identity_is_taken(platform):
 
 async def test_platform_refuses_what_the_dialect_would_not_send(platform):
     """Were the mapping wrong, the platform would say so: codes, lengths, required members, times."""
-    async with httpx.AsyncClient(base_url=platform.url) as client:
+    async with httpx.AsyncClient(base_url=platform.url, timeout=30, trust_env=False) as client:
         for wrong, words in {
             ("pf", "8"): "pf代码不正确",
             ("writingEvaluation", "长" * 501): "writingEvaluation超过最大长度500",
