@@ -157,14 +157,14 @@ async def test_accepted_ones_of_days_are_chosen_by_level(pool):
     assert await outbox_again.accepted(pool, "up", date(2026, 3, 2), date(2026, 3, 9)) == []
 
 
-def figures_of(sender=None, **lines):
+def figures_of(sender=None, differences=0, **lines):
     """Make figures by hand: level5=(waiting, oldest, delay)."""
     made = []
     for key in sync_figures.LINES:
         counts, oldest, delay = lines.get(f"level{key}", ({}, None, None))
         made.append(Line(key, counts, oldest, delay))
     sender = sender or Sender("shandong", "1", 200.0, NOW, NOW, None, 0, "")
-    return Figures("up", NOW, tuple(made), sender, 0)
+    return Figures("up", NOW, tuple(made), sender, 0, differences)
 
 
 def test_late_level_is_an_alarm():
@@ -212,5 +212,5 @@ def test_sender_and_platform_are_watched():
 
 def test_dead_letters_and_differences_are_alarms():
     """Each with how many there are."""
-    found = alarms(figures_of(level4=({"dead": 2}, None, None), level0=({"dead": 1}, None, None)), differences=4)
+    found = alarms(figures_of(None, 4, level4=({"dead": 2}, None, None), level0=({"dead": 1}, None, None)))
     assert found == [Alarm("dead", n=3), Alarm("differences", n=4)]

@@ -37,7 +37,7 @@ GUIDE = (ROOT / "docs" / "integrators.md").read_text(encoding="utf-8")
 SOURCES = ROOT / "src" / "haocha" / "web"
 PAGES = {
     "account.py", "accounts.py", "board.py", "calendar_pages.py", "desk_bulk.py", "exports.py", "login.py", "pages.py",
-    "policy_pages.py", "receipt_page.py",
+    "policy_pages.py", "receipt_page.py", "sync_page.py",
 }  # fmt: skip
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RUNNERS = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}

@@ -133,6 +133,7 @@ def _members(figures: Any, found: Sequence[Any]) -> dict[str, Any]:
         "error": sender.error if sender else "",
         "rate": round(figures.rate, 3),
         "remainingSeconds": figures.remaining.total_seconds() if figures.remaining is not None else None,
+        "differences": figures.differences,
         "alarms": [{"code": alarm.kind, "level": alarm.line or None, "message": _said(alarm)} for alarm in found],
         "levels": [
             {

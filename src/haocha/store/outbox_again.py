@@ -10,7 +10,7 @@ from typing import Final
 
 import asyncpg
 
-from haocha.store import sql
+from haocha.store import outbox, sql
 
 SQL: Final = sql.load(Path(__file__).with_suffix(".sql")).named("query")
 SLICE: Final = 1_000  # rows of one transaction: the sender and the handler go on in between
@@ -32,7 +32,9 @@ async def retry(
     """
     done, after = 0, 0
     while True:
-        rows = await pool.fetch(SQL["retry"], peer, positions, code, area, after, SLICE, now)
+        async with pool.acquire() as connection, connection.transaction():
+            await outbox.in_turn(connection, peer)
+            rows = await connection.fetch(SQL["retry"], peer, positions, code, area, after, SLICE, now)
         done += len(rows)
         progress(done)
         if len(rows) < SLICE:
@@ -55,6 +57,8 @@ async def again(
     """Let accepted reports wait to be sent once more, slice by slice; return how many did."""
     done = 0
     for start in range(0, len(positions), SLICE):
-        done += len(await pool.fetch(SQL["again"], peer, positions[start : start + SLICE], now))
+        async with pool.acquire() as connection, connection.transaction():
+            await outbox.in_turn(connection, peer)
+            done += len(await connection.fetch(SQL["again"], peer, positions[start : start + SLICE], now))
         progress(done)
     return done

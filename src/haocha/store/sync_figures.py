@@ -67,13 +67,14 @@ class Sender(msgspec.Struct, frozen=True):
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """One peer at one moment; `recent` is what it took within `RECENT`."""
+    """One peer at one moment; `recent` is what it took within `RECENT`, `differences` what it holds otherwise."""
 
     peer: str
     at: datetime
     lines: tuple[Line, ...]
     sender: Sender | None
     recent: int
+    differences: int = 0
 
     def n(self, *states: str) -> int:
         """Return how many are in these states, whatever their level."""
@@ -111,6 +112,7 @@ async def read(pool: asyncpg.Pool, names: Sequence[str], now: datetime, area: st
         for row in await pool.fetch(SQL["delays"], names, now - DAY, SAMPLE, area)
     }
     recent = {row["peer"]: row["n"] for row in await pool.fetch(SQL["recent"], names, now - RECENT)}
+    differences = {row["peer"]: row["n"] for row in await pool.fetch(SQL["differences"], names, area)}
     senders = {row["peer"]: _sender(row) for row in await pool.fetch(SQL["senders"])}
     return [
         Figures(
@@ -122,6 +124,7 @@ async def read(pool: asyncpg.Pool, names: Sequence[str], now: datetime, area: st
             ),
             sender=senders.get(name),
             recent=recent.get(name, 0),
+            differences=differences.get(name, 0),
         )
         for name in names
     ]

@@ -35,6 +35,10 @@ SELECT peer, count(*) AS n FROM sync.outbox
 SELECT date_trunc('hour', ended_at, 'UTC') AS hour, count(*) AS n FROM sync.outbox
  WHERE peer = $1 AND state = 'accepted' AND ended_at >= $2 AND ($3::text IS NULL OR starts_with(area, $3))
  GROUP BY 1
+-- section: query differences
+-- $1 peers, $2 what the areas begin with, null for all. What reconciliations found and no later one saw mended.
+SELECT peer, count(*) AS n FROM sync.differences
+ WHERE peer = ANY ($1) AND state <> 'settled' AND ($2::text IS NULL OR starts_with(area, $2)) GROUP BY peer
 -- section: query senders
 SELECT peer, dialect, version, rate, alive_at, answered_at, open_until, failures, error FROM sync.peers ORDER BY peer
 -- section: query known

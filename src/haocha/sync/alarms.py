@@ -37,8 +37,8 @@ class Alarm(msgspec.Struct, frozen=True):
     at: datetime | None = None
 
 
-def alarms(figures: Figures, differences: int = 0) -> list[Alarm]:
-    """Return what is wrong with a peer, the gravest first; `differences` are those of its last reconciliation."""
+def alarms(figures: Figures) -> list[Alarm]:
+    """Return what is wrong with a peer, the gravest first."""
     found = [*_sender(figures)]
     for line in figures.lines:
         if line.key in LEVELS:
@@ -47,8 +47,8 @@ def alarms(figures: Figures, differences: int = 0) -> list[Alarm]:
             found += _waiting(line, others, figures)
     if dead := figures.n("dead"):
         found.append(Alarm("dead", n=dead))
-    if differences:
-        found.append(Alarm("differences", n=differences))
+    if figures.differences:
+        found.append(Alarm("differences", n=figures.differences))
     return found
 
 

@@ -12,7 +12,7 @@ from litestar.params import URLEncodedBody
 from litestar.response import Redirect
 
 from haocha.domain import codes
-from haocha.domain.account import Account, AccountRole
+from haocha.domain.account import Account
 from haocha.domain.workdays import SHANGHAI
 from haocha.store import outbox_again, outbox_rows
 from haocha.sync.alarms import SILENT
@@ -21,13 +21,12 @@ from haocha.web.context import Context
 from haocha.web.newest import Below
 from haocha.web.parameters import Parameters, cursor
 from haocha.web.problems import Problem
-from haocha.web.sync_stand import Stand
+from haocha.web.sync_stand import MAY_RESEND, Stand
 from haocha.web.work import MAY_OPEN, work_page
 
 HERE: Final = "/desk/sync"
 ROWS: Final = 50
 RECEIPTS: Final = 6
-MAY_RESEND: Final[tuple[AccountRole, ...]] = ("supervisor", "admin")
 FIRST_STATE: Final = "dead"
 TABS: Final = tuple(sync_words.STATES)
 OWN: Final = (*sync_list.FILTERS, "cursor", "done")

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from litestar import Litestar, Request
 
-from haocha.domain.account import Account
+from haocha.domain.account import Account, AccountRole
 from haocha.domain.registry import area_prefix
 from haocha.peers import Peer
 from haocha.store import sync_figures
@@ -26,6 +26,9 @@ NOWHERE: Final = "-"
 """What no area begins with: reports know areas, so that whoever is bound to a department sees none of them."""
 
 
+MAY_RESEND: Final[tuple[AccountRole, ...]] = ("supervisor", "admin")
+
+
 class Stand(NamedTuple):
     """One peer: its figures and what is wrong; `peer` is None where `sync.toml` no longer names it."""
 
@@ -33,7 +36,6 @@ class Stand(NamedTuple):
     peer: Peer | None
     figures: Figures
     alarms: list[Alarm]
-    differences: int
 
 
 class Recent:
@@ -97,6 +99,6 @@ async def _stands(context: Context, area: str | None) -> list[Stand]:
     configured = {peer.name: peer for peer in context.settings.peers}
     names = await sync_figures.peers(context.pool, list(configured))
     return [
-        Stand(figures.peer, configured.get(figures.peer), figures, alarms(figures), 0)
+        Stand(figures.peer, configured.get(figures.peer), figures, alarms(figures))
         for figures in await sync_figures.read(context.pool, names, context.now(), area)
     ]

@@ -107,7 +107,7 @@ def peer_out(stand: Stand) -> PeerOut:
         error=sender.error if sender else "",
         rate=round(figures.rate, 3),
         remaining_seconds=figures.remaining.total_seconds() if figures.remaining is not None else None,
-        differences=stand.differences,
+        differences=figures.differences,
         alarms=[AlarmOut(alarm.kind, alarm.line or None, sync_words.sentence(alarm)) for alarm in stand.alarms],
         levels=[_line_out(line) for line in figures.lines],
     )
