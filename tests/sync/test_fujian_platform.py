@@ -13,6 +13,7 @@ from haocha.domain.workdays import SHANGHAI
 from haocha.sync.dialect import Expired, Item, Outcome, Theirs, Unavailable, digest
 from haocha.sync.fujian import SAVE, SUPPLEMENT, Fujian
 from haocha.sync.mapping import Faults, local
+from haocha.sync.soap import Refused, element, gb2312
 from tests.sync.answering import Answering, answer
 from tests.sync.fujian_cases import CASE, CODE, KEY, NOW, dialect, item, now_item, peer
 from tests.sync.provinces import Running, province
@@ -253,6 +254,33 @@ async def test_wrong_keys_are_told_apart(tmp_path, client: httpx.AsyncClient):
             await wrong.send(client, SAVE, [now_item()], NOW)
         [outcome] = await live(running, options={"encoding": "hex"}).send(client, SAVE, [now_item()], NOW)
         assert Outcome("invalid", "Client", "xmlStr 解密失败") == outcome
+
+
+async def test_the_simulator_is_as_strict_as_a_platform(tmp_path, client: httpx.AsyncClient):
+    """What the dialect would never send is refused by the first thing that is wrong with it."""
+    late = local(datetime.now(UTC) + timedelta(minutes=21))
+    wrong = {
+        "userName不能为空": {"userName": ""},
+        "resultDate不能为空": {"resultDate": ""},
+        "未知字段serviceNumber": {"serviceNumber": "1"},
+        "EXE_ID超过最大长度50": {"EXE_ID": "9" * 51},
+        "userProp代码不正确": {"userProp": "8"},
+        "customFields格式不正确": {"customFields": "P7"},
+        "appraisaldnum与评价详情数不一致": {"appraisaldnum": "5"},
+        "assessTime格式不正确": {"assessTime": "2026-11-20T10:00:00"},
+        "评价时间不能早于服务时间": {"assessTime": "2026-01-01 00:00:00"},
+        "评价时间不能晚于当前时间": {"assessTime": late},
+    }
+    async with province("fujian", tmp_path) as running:
+        to = live(running)
+        for words, members in wrong.items():
+            document = gb2312(element("Case", to._case(now_item()) | members))
+            answer = await to._gateway.call(client, SAVE, document)
+            assert (answer.findtext("code"), answer.findtext("msg")) == ("500", words)
+        many = gb2312(element("Cases", element("Case", to._case(now_item())) * 201))
+        with pytest.raises(Refused):
+            await to._gateway.call(client, SUPPLEMENT, many)
+        assert await running.records() == []
 
 
 async def test_the_listing_finds_what_is_held(tmp_path, client: httpx.AsyncClient):
