@@ -39,6 +39,16 @@ async def test_entry_links_the_ratings_that_named_it(world):
     assert not (await world.rating(other)).linked
 
 
+async def test_rating_of_a_member_is_the_members_to_link(world):
+    """Our registry moves nothing that an instance below us decides about: figures there and here stay equal."""
+    stream = await world.rate("case", 5, window="H1/A01", linked=False, client="city", key_kind="member")
+    await world.register("hall", "H1", area_code="370102000000")
+    await world.register("window", "H1/A01", hall="H1")
+    await world.react()
+    assert await links(world) == (0, 0)
+    assert (await world.rating(stream)).current == Dimensions("H1/A01")
+
+
 async def test_device_that_told_its_error_is_linked_as_of_the_true_time(world):
     """A clock that fell back to 1970 does not keep a rating unlinked when the window appears."""
     came = datetime(2026, 11, 20, 9, tzinfo=UTC)

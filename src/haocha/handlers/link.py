@@ -2,6 +2,7 @@
 
 What a registry entry may settle is found in the ledger by its code, up to the position of the entry. A web process
 hears of an entry a moment later, so a rating may come in unlinked behind it: those are looked at as they come, too.
+What an instance below us reported is its own to link: its decisions come up as well.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,7 @@ from haocha.store import aggregates, events, log
 from haocha.store import registry as registries
 from haocha.store.install import Install
 from haocha.store.log import Recorded
+from haocha.store.members import KEY_KIND
 
 SLICE = 1_000
 
@@ -80,6 +82,8 @@ class Link(Handler):
         found: dict[UUID, tuple[Dimensions, bool]] = {}
         for _, stream, topic, state in rows:
             fact = events.decode(topic, state, stream, 1)
+            if fact.key_kind == KEY_KIND:
+                continue
             *dimensions, linked = self.registry.resolve(sent(fact), fact.counted_at)
             to = Dimensions(*dimensions)
             if linked or to != fact.dimensions:

@@ -24,7 +24,7 @@ from haocha.store.log import QueueFull, Unavailable, Verdict
 from haocha.store.members import KEY_KIND, Member
 from haocha.sync import dialect
 from haocha.sync.lines import ITEMS, MOST_ITEMS, NDJSON, RATINGS, Error, Held, Receipt
-from haocha.web import intake, submit, sync_decisions, sync_items
+from haocha.web import intake, submit, sync_decisions, sync_items, sync_steps
 from haocha.web.context import Context
 from haocha.web.intake import Ready
 from haocha.web.parameters import Parameters
@@ -36,7 +36,6 @@ from haocha.web.sync_items import Decided, Step
 ITEMS_PER_MINUTE: Final = 600_000  # of one member: 10,000 a second
 TAKEN: Final = Counter("haocha_taken_total", "Items of members answered", ["member", "status"])
 FIRST_MISSING: Final = Receipt("retry", code="rating_missing", message="这里还没有被争议的那条评价：请先上报它。")
-TICKET_MISSING: Final = Receipt("retry", code="ticket_missing", message="这里的工单还没有建立，请稍后再上报。")
 
 _encoder = msgspec.json.Encoder()
 
@@ -107,7 +106,8 @@ async def take(context: Context, sent: Signed, lines: Sequence[bytes]) -> list[R
     receipts |= await _settled(context, sent.member, records, taken)
     receipts |= await _contested(context, sent.member, contests)
     receipts |= await sync_decisions.apply(context, sent.member, decided)
-    receipts |= dict.fromkeys(steps, TICKET_MISSING)
+    for index, step in steps.items():
+        receipts[index] = await sync_steps.apply(context, sent.member, step)
     for status, count in Tally(receipt.status for receipt in receipts.values()).items():
         TAKEN.labels(sent.member.name, status).inc(count)
     return [receipts[index] for index in range(len(lines))]

@@ -130,26 +130,26 @@ def _event(line: Line, faults: list[Fault]) -> Any:
         try:
             return events.decode(line.topic, state, line.stream, line.version)
         except msgspec.ValidationError:
-            faults += _form_faults(msgspec.json.decode(state), struct)
+            faults += form_faults(msgspec.json.decode(state), struct, "event")
         except (msgspec.DecodeError, TypeError, ValueError, OverflowError):
             faults.append(Fault("/event", "malformed", "event 不是可读取的 JSON 对象。"))
     return None
 
 
-def _form_faults(state: Any, struct: Any) -> Iterator[Fault]:
-    """Name each member that is missing or not of its form."""
+def form_faults(state: Any, struct: Any, root: str) -> Iterator[Fault]:
+    """Name each member of `root` that is missing or not of its form."""
     if not isinstance(state, dict):
-        yield Fault("/event", "type", "event 应为一个 JSON 对象。")
+        yield Fault(wire.pointer(root), "type", f"{root} 应为一个 JSON 对象。")
         return
     for name, field in _fields(struct).items():
         if name not in state:
             if field.required:
-                yield Fault(wire.pointer("event", name), "missing", f"缺少必填项 {name}。")
+                yield Fault(wire.pointer(root, name), "missing", f"缺少必填项 {name}。")
             continue
         try:
             msgspec.convert(state[name], field.type)
         except msgspec.ValidationError:
-            yield _fault(name, "form")
+            yield Fault(wire.pointer(root, name), "form", f"{name} 不符合要求。")
 
 
 @cache
