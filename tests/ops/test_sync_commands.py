@@ -47,7 +47,7 @@ async def states(pool):
 
 @pytest.mark.usefixtures("filled")
 async def test_status_tells_levels_and_what_is_wrong(run):
-    """A table for people, members for scripts; what is wrong exits 1."""
+    """A table for people, members for scripts; what is wrong exits 1, but not with what is no longer reported to."""
     shown, _ = await run("status", code=1)
     assert "up (shandong)" in shown
     assert "! 3 dead letters: haocha sync dead" in shown
@@ -55,7 +55,8 @@ async def test_status_tells_levels_and_what_is_wrong(run):
     assert (up["peer"], other["peer"]) == ("up", "other")
     levels = {line["level"]: line for line in up["levels"]}
     assert levels["5"]["counts"] == {"accepted": 2, "dead": 3, "waiting": 1}
-    assert [alarm["code"] for alarm in other["alarms"]] == ["silent", "dead"]
+    assert [alarm["code"] for alarm in up["alarms"]] == ["dead"]
+    assert (other["aliveAt"], other["alarms"]) == (None, [])
 
 
 async def test_status_of_what_is_well_is_0(run, pool):

@@ -250,6 +250,29 @@ async def test_outbox_is_paged_for_machines(filled):
     assert (await filled.client.get("/v1/sync/outbox?peer=nobody", headers=key)).status_code == 422
 
 
+async def test_metrics_show_levels_and_sender(filled):
+    """Each level's states, what waits, delays, the sender; what is sent once more does not turn the counter back."""
+    key = await filled.key(scopes=["metrics:read"])
+    shown = (await filled.client.get("/metrics", headers=key)).text
+    for line in (
+        'haocha_sync_items{level="1",peer="up",state="dead"} 1.0',
+        'haocha_sync_items{level="0",peer="up",state="local"} 1.0',
+        'haocha_sync_accepted_total{level="3",peer="up"} 1.0',
+        'haocha_sync_behind{level="1",peer="up"} 0.0',
+        'haocha_sync_breaker_open{peer="up"} 0.0',
+        'haocha_sync_differences{peer="up"} 0.0',
+    ):
+        assert line in shown
+    assert float(re.search(r'haocha_sync_oldest_pending_seconds\{level="4",peer="up"\} (\S+)', shown)[1]) > 59
+    assert 'haocha_sync_oldest_pending_seconds{level="3",peer="up"} 0.0' in shown
+    assert re.search(r'haocha_sync_delay_seconds\{level="5",peer="up",quantile="0.99"\} [56]\d', shown)
+    await put(filled.pool, entry(99, 3))
+    assert (
+        'haocha_sync_items{level="3",peer="up",state="waiting"} 0.0'
+        in (await filled.client.get("/metrics", headers=key)).text
+    )
+
+
 async def test_day_is_that_of_the_rating(desk):
     """`from` and `to` are days of assessTime, whatever day it was recorded."""
     await put(desk.pool, entry(1, day=date(2026, 3, 1)), entry(2, day=date(2026, 3, 3)))

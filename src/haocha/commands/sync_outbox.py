@@ -118,7 +118,8 @@ async def _status(instance: Instance) -> list[dict[str, Any]]:
     async with await open_pool(instance.dsn, size=POOL_SIZE) as pool:
         names = await sync_figures.peers(pool, [peer.name for peer in instance.settings.peers])
         found = await sync_figures.read(pool, names, datetime.now(UTC))
-    return [_members(figures, alarms(figures)) for figures in found]
+    named = {peer.name for peer in instance.settings.peers}
+    return [_members(figures, alarms(figures) if figures.peer in named else []) for figures in found]
 
 
 def _members(figures: Any, found: Sequence[Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from haocha.store import log, notices
 from haocha.store.db import AWAY
-from haocha.web import metrics
+from haocha.web import metrics, sync_metrics, sync_stand
 from haocha.web.auth import requires
 from haocha.web.context import Context
 
@@ -76,6 +76,7 @@ async def get_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     metrics.QUEUE_DEPTH.set(context.batcher.depth)
     try:
         now = await state(context)
+        sync_metrics.show(await sync_stand.stands(request, None, sync_metrics.SECONDS))
     except AWAY:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
     metrics.HEAD.set(now["position"])

@@ -31,3 +31,16 @@ BACKUP_AGE = Gauge("haocha_backup_age_seconds", "Age of the last backup; -1 wher
 DELIVERIES_WAITING = Gauge("haocha_deliveries_waiting", "Notices that wait for the webhook")
 DELIVERIES_DEAD = Gauge("haocha_deliveries_dead", "Notices that the webhook would not take")
 DELIVERY_AGE = Gauge("haocha_deliveries_oldest_seconds", "How long the first waiting notice waits")
+SYNC_ITEMS = Gauge("haocha_sync_items", "Reports by state", ["peer", "level", "state"])
+SYNC_OLDEST = Gauge(
+    "haocha_sync_oldest_pending_seconds", "How long the first report that could be sent waits", ["peer", "level"]
+)
+SYNC_DELAY = Gauge(
+    "haocha_sync_delay_seconds", "From the log to the platform's answer, of a day", ["peer", "level", "quantile"]
+)
+SYNC_ACCEPTED = Counter("haocha_sync_accepted", "Reports that the platform took", ["peer", "level"])
+SYNC_BEHIND = Gauge("haocha_sync_behind", "1 where a level is later than the others", ["peer", "level"])
+SYNC_BREAKER = Gauge("haocha_sync_breaker_open", "1 while calls are held back", ["peer"])
+SYNC_SENDER = Gauge("haocha_sync_sender_age_seconds", "Since the sender's last sign of life; -1 for none", ["peer"])
+SYNC_ANSWER = Gauge("haocha_sync_answer_age_seconds", "Since the platform's last answer; -1 for none", ["peer"])
+SYNC_DIFFERENCES = Gauge("haocha_sync_differences", "Records that the platform holds otherwise", ["peer"])

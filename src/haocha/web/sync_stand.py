@@ -99,6 +99,7 @@ async def _stands(context: Context, area: str | None) -> list[Stand]:
     configured = {peer.name: peer for peer in context.settings.peers}
     names = await sync_figures.peers(context.pool, list(configured))
     return [
-        Stand(figures.peer, configured.get(figures.peer), figures, alarms(figures))
+        Stand(figures.peer, peer, figures, alarms(figures) if peer else [])
         for figures in await sync_figures.read(context.pool, names, context.now(), area)
+        for peer in [configured.get(figures.peer)]
     ]
