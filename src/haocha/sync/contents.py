@@ -15,10 +15,12 @@ from haocha.domain import ids
 from haocha.domain.rating import Rating, RatingContested, RatingSubmitted, RatingSupplemented
 from haocha.domain.registry import Registry
 from haocha.domain.service import ServiceRecorded
+from haocha.domain.ticket_events import TicketEvent
 from haocha.store import events, sql, vault
 from haocha.store.log import Recorded
 from haocha.store.outbox import Row
 from haocha.store.vault import Vault
+from haocha.sync import ticket_items
 from haocha.sync.dialect import Item, Kind
 
 SQL: Final = sql.load(Path(__file__).with_suffix(".sql")).named("query")
@@ -44,6 +46,8 @@ async def load(
     latest = await _services(connection, reader.namespace, made) if services else {}
     decided = [one.originator_id for one in recorded.values() if isinstance(one.event, DECISIONS)]
     rated = await _firsts(connection, decided) if decided else {}
+    worked = [one.originator_id for one in recorded.values() if isinstance(one.event, TicketEvent)]
+    tickets = await ticket_items.load(connection, worked) if worked else None
     facts: list[Any] = [*(one.event for one in recorded.values()), *latest.values()]
     identities = await _identities(connection, reader.vault, facts)
     texts = await _texts(connection, facts)
@@ -59,6 +63,8 @@ async def load(
                 values = _rating(reader.registry, fact, service, identities, texts)
             case Rating.Linked() | Rating.Excluded() | Rating.Reinstated():
                 values = _which(rated[row.stream])
+            case TicketEvent() if tickets is not None:
+                values = await ticket_items.write(connection, reader, one, tickets)
             case _:
                 values = {}
         kind = cast("Kind", row.kind)
