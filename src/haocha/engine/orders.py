@@ -28,6 +28,7 @@ from haocha.web import order_intake
 from haocha.web.order_intake import Desk
 
 ORDERS: Final = "/v1/sync/orders"
+DIALECT: Final = "haocha"
 PAGE: Final = 200
 QUEUE: Final = 2 * PAGE
 EVERY: Final = 5.0  # seconds between two looks where nothing new is there
@@ -53,10 +54,9 @@ class Refused(Exception):
 
 
 async def run(pool: asyncpg.Pool, settings: Settings, peer: Peer) -> None:
-    """Pull the orders of `peer` until cancelled; nothing to do where its option `pull` is not true."""
-    if not peer.option("pull", default=False):
-        return
-    await Puller(pool, settings, peer).run()
+    """Pull the orders of `peer` until cancelled; nothing is to be done where it is no haocha that lets us pull."""
+    if peer.dialect == DIALECT and peer.option("pull", default=False):
+        await Puller(pool, settings, peer).run()
 
 
 class Puller:
