@@ -17,7 +17,7 @@
 -- ticket.opened:v1 ticket.dispatched:v1 ticket.accepted:v1 ticket.transferred:v1 ticket.contacted:v1 ticket.reviewed:v1
 -- ticket.appeal_lodged:v1 ticket.appeal_decided:v1 ticket.extension_decided:v1 ticket.fix_submitted:v1
 -- ticket.returned:v1 ticket.approved:v1 ticket.verification_sent:v1 ticket.verified:v1 ticket.reopened:v1
--- ticket.reminded:v1 ticket.escalated:v1 ticket.due_changed:v1 ticket.closed:v1
+-- ticket.reminded:v1 ticket.escalated:v1 ticket.due_changed:v1 ticket.closed:v1 ticket.overruled:v1 ticket.reported:v1
 -- section: schema
 CREATE TABLE loops (
   ticket uuid NOT NULL CONSTRAINT loops_ticket PRIMARY KEY,
@@ -98,19 +98,27 @@ WITH touched AS MATERIALIZED (
                    'ticket.contacted:v1', 'ticket.reviewed:v1', 'ticket.appeal_lodged:v1', 'ticket.appeal_decided:v1',
                    'ticket.extension_decided:v1', 'ticket.fix_submitted:v1', 'ticket.returned:v1', 'ticket.approved:v1',
                    'ticket.verification_sent:v1', 'ticket.verified:v1', 'ticket.reopened:v1', 'ticket.reminded:v1',
-                   'ticket.escalated:v1', 'ticket.due_changed:v1', 'ticket.closed:v1')),
+                   'ticket.escalated:v1', 'ticket.due_changed:v1', 'ticket.closed:v1', 'ticket.overruled:v1',
+                   'ticket.reported:v1')),
 told AS MATERIALIZED (
-  -- stage: what the event leads to, NULL where it leaves it; handed: something is handed in for approval.
+  -- stage: what the event leads to, NULL where it leaves it; handed: something is handed in for approval; follows: an
+  -- instance below reported it and the ticket went along; then it counts as what was reported.
   SELECT e.position, e.originator_id AS id, e.originator_version AS version, e.topic, e.state, e.state -> 'dues' AS dues,
          (e.state ->> 'at')::timestamptz AS at,
-         CASE WHEN e.topic IN ('ticket.opened:v1', 'ticket.dispatched:v1', 'ticket.transferred:v1')
+         CASE WHEN e.follows OR e.topic IN ('ticket.opened:v1', 'ticket.dispatched:v1', 'ticket.transferred:v1')
               THEN coalesce(e.state ->> 'unit', '') END AS unit,
-         CASE WHEN e.topic IN ('ticket.opened:v1', 'ticket.dispatched:v1', 'ticket.transferred:v1')
-              THEN CASE WHEN coalesce(e.state ->> 'unit', '') = '' THEN 'dispatch' ELSE 'acceptance' END
+         CASE WHEN e.follows
+              THEN CASE e.state ->> 'status' WHEN 'awaiting_dispatch' THEN 'dispatch' WHEN 'awaiting_acceptance' THEN 'acceptance'
+                                             WHEN 'reviewing' THEN 'review' WHEN 'appealing' THEN 'appeal' WHEN 'fixing' THEN 'fix'
+                                             WHEN 'approving' THEN 'approval' WHEN 'verifying' THEN 'verification' END
+              WHEN e.topic IN ('ticket.opened:v1', 'ticket.dispatched:v1', 'ticket.transferred:v1')
+              THEN CASE WHEN coalesce(nullif(e.state ->> 'unit', ''), e.state ->> 'below', '') = '' THEN 'dispatch'
+                        ELSE 'acceptance' END
               WHEN e.topic = 'ticket.accepted:v1' THEN 'review'
               WHEN e.topic = 'ticket.reviewed:v1' THEN CASE e.state ->> 'disposition' WHEN 'fix' THEN 'fix' ELSE 'approval' END
               WHEN e.topic = 'ticket.appeal_lodged:v1' THEN 'appeal'
               WHEN e.topic = 'ticket.appeal_decided:v1' AND NOT (e.state -> 'upheld')::bool THEN 'review'
+              WHEN e.topic = 'ticket.overruled:v1' AND (e.state -> 'dismisses')::bool THEN 'review'
               WHEN e.topic = 'ticket.fix_submitted:v1' THEN 'approval'
               WHEN e.topic IN ('ticket.returned:v1', 'ticket.reopened:v1')
               THEN CASE e.state ->> 'to' WHEN 'fixing' THEN 'fix' ELSE 'review' END
@@ -118,8 +126,11 @@ told AS MATERIALIZED (
               WHEN e.topic = 'ticket.closed:v1' THEN 'closed' END AS stage,
          e.topic = 'ticket.fix_submitted:v1'
            OR e.topic = 'ticket.reviewed:v1' AND e.state ->> 'disposition' = 'explain' AS handed
-    FROM touched, LATERAL (SELECT * FROM current_events s
-                            WHERE s.originator_id = touched.originator_id AND s.position <= $2 OFFSET 0) AS e),
+    FROM touched, LATERAL (SELECT s.*, s.topic = 'ticket.reported:v1' AND s.state ? 'status' AS follows FROM current_events s
+                            WHERE s.originator_id = touched.originator_id AND s.position <= $2 OFFSET 0) AS s,
+         LATERAL (SELECT s.position, s.originator_id, s.originator_version, s.state, s.follows,
+                         CASE WHEN s.follows AND s.state ->> 'event' <> 'reopened'
+                              THEN 'ticket.' || (s.state ->> 'event') || ':v1' ELSE s.topic END AS topic) AS e),
 before AS (
   -- What was due when something was handed in: the version that set it last.
   SELECT id, at, handed,
@@ -153,8 +164,11 @@ lived AS (
          count(*) FILTER (WHERE topic = 'ticket.verified:v1' AND state ->> 'result' NOT IN ('satisfied', 'unsatisfied')) AS others,
          (array_agg(state ->> 'result' ORDER BY version DESC) FILTER (WHERE topic = 'ticket.verified:v1'))[1] AS result,
          count(*) FILTER (WHERE topic = 'ticket.appeal_lodged:v1') AS appealed,
-         count(*) FILTER (WHERE topic = 'ticket.appeal_decided:v1' AND (state -> 'upheld')::bool) AS upheld,
-         count(*) FILTER (WHERE topic = 'ticket.appeal_decided:v1' AND NOT (state -> 'upheld')::bool) AS dismissed,
+         count(*) FILTER (WHERE topic = 'ticket.appeal_decided:v1'
+                            AND ((state -> 'upheld')::bool OR state ->> 'result' = 'upheld')) AS upheld,
+         count(*) FILTER (WHERE topic = 'ticket.appeal_decided:v1'
+                            AND (NOT (state -> 'upheld')::bool OR state ->> 'result' = 'dismissed')
+                             OR topic = 'ticket.overruled:v1' AND (state -> 'dismisses')::bool) AS dismissed,
          count(*) FILTER (WHERE topic = 'ticket.reopened:v1' AND state ->> 'why' <> 'reinstated') AS reopened,
          count(*) FILTER (WHERE topic = 'ticket.reopened:v1' AND state ->> 'why' = 'reinstated') AS reinstated,
          count(*) FILTER (WHERE topic = 'ticket.extension_decided:v1' AND (state -> 'granted')::bool) AS extended,

@@ -17,7 +17,7 @@
 -- ticket.opened:v1 ticket.dispatched:v1 ticket.accepted:v1 ticket.transferred:v1 ticket.contacted:v1 ticket.reviewed:v1
 -- ticket.appeal_lodged:v1 ticket.appeal_decided:v1 ticket.extension_decided:v1 ticket.fix_submitted:v1
 -- ticket.returned:v1 ticket.approved:v1 ticket.verified:v1 ticket.reopened:v1 ticket.due_changed:v1 ticket.closed:v1
--- ticket.looked_back:v1
+-- ticket.looked_back:v1 ticket.overruled:v1 ticket.reported:v1
 -- section: schema
 CREATE TABLE stages (
   ticket uuid NOT NULL,
@@ -62,28 +62,39 @@ WITH touched AS MATERIALIZED (
                    'ticket.contacted:v1', 'ticket.reviewed:v1', 'ticket.appeal_lodged:v1', 'ticket.appeal_decided:v1',
                    'ticket.extension_decided:v1', 'ticket.fix_submitted:v1', 'ticket.returned:v1', 'ticket.approved:v1',
                    'ticket.verified:v1', 'ticket.reopened:v1', 'ticket.due_changed:v1', 'ticket.closed:v1',
-                   'ticket.looked_back:v1')),
+                   'ticket.looked_back:v1', 'ticket.overruled:v1', 'ticket.reported:v1')),
 told AS MATERIALIZED (
   -- status: what the event leads to, NULL where it leaves it. OFFSET 0 keeps each stream a look-up in the log's own index.
+  -- follows: an instance below reported it and the ticket went along; then it counts as what was reported.
   SELECT e.originator_id AS id, e.originator_version AS version, e.topic, e.state, e.state -> 'dues' AS dues,
          (e.state ->> 'at')::timestamptz AS at, coalesce((e.state -> 'worked')::int, 0) AS worked,
          split_part(split_part(e.topic, ':', 1), '.', 2) AS word,
-         CASE WHEN e.topic IN ('ticket.opened:v1', 'ticket.dispatched:v1', 'ticket.transferred:v1')
+         CASE WHEN e.follows OR e.topic IN ('ticket.opened:v1', 'ticket.dispatched:v1', 'ticket.transferred:v1')
               THEN coalesce(e.state ->> 'unit', '') END AS unit,
-         CASE WHEN e.topic IN ('ticket.opened:v1', 'ticket.dispatched:v1', 'ticket.transferred:v1')
-              THEN CASE WHEN coalesce(e.state ->> 'unit', '') = '' THEN 'dispatch' ELSE 'acceptance' END
+         CASE WHEN e.follows
+              THEN CASE e.state ->> 'status' WHEN 'awaiting_dispatch' THEN 'dispatch' WHEN 'awaiting_acceptance' THEN 'acceptance'
+                                             WHEN 'reviewing' THEN 'review' WHEN 'appealing' THEN 'appeal' WHEN 'fixing' THEN 'fix'
+                                             WHEN 'approving' THEN 'approval' WHEN 'verifying' THEN 'verification' END
+              WHEN e.topic IN ('ticket.opened:v1', 'ticket.dispatched:v1', 'ticket.transferred:v1')
+              THEN CASE WHEN coalesce(nullif(e.state ->> 'unit', ''), e.state ->> 'below', '') = '' THEN 'dispatch'
+                        ELSE 'acceptance' END
               WHEN e.topic = 'ticket.accepted:v1' THEN 'review'
               WHEN e.topic = 'ticket.reviewed:v1' THEN CASE e.state ->> 'disposition' WHEN 'fix' THEN 'fix' ELSE 'approval' END
               WHEN e.topic = 'ticket.appeal_lodged:v1' THEN 'appeal'
               WHEN e.topic = 'ticket.appeal_decided:v1' AND NOT (e.state -> 'upheld')::bool THEN 'review'
+              WHEN e.topic = 'ticket.overruled:v1' AND (e.state -> 'dismisses')::bool THEN 'review'
               WHEN e.topic = 'ticket.fix_submitted:v1' THEN 'approval'
               WHEN e.topic IN ('ticket.returned:v1', 'ticket.reopened:v1')
               THEN CASE e.state ->> 'to' WHEN 'fixing' THEN 'fix' ELSE 'review' END
               WHEN e.topic = 'ticket.approved:v1' THEN 'verification'
               WHEN e.topic = 'ticket.closed:v1' THEN '' END AS status,
-         e.topic = 'ticket.contacted:v1' AND e.state ->> 'purpose' = 'review' AND (e.state -> 'reached')::bool AS reached
-    FROM touched, LATERAL (SELECT * FROM current_events s
-                            WHERE s.originator_id = touched.originator_id AND s.position <= $2 OFFSET 0) AS e),
+         e.topic = 'ticket.contacted:v1' AND e.state ->> 'purpose' = 'review' AND (e.state -> 'reached')::bool AS reached,
+         e.state ? 'below' OR e.state ? 'happenedAt' AS elsewhere
+    FROM touched, LATERAL (SELECT s.*, s.topic = 'ticket.reported:v1' AND s.state ? 'status' AS follows FROM current_events s
+                            WHERE s.originator_id = touched.originator_id AND s.position <= $2 OFFSET 0) AS s,
+         LATERAL (SELECT s.position, s.originator_id, s.originator_version, s.state, s.follows,
+                         CASE WHEN s.follows AND s.state ->> 'event' <> 'reopened'
+                              THEN 'ticket.' || (s.state ->> 'event') || ':v1' ELSE s.topic END AS topic) AS e),
 tracks AS (
   -- What begins and ends: the statuses one after the other, and what runs beside them ('': nothing runs).
   SELECT id, version, at, word, 'status' AS track, status AS stage FROM told WHERE status IS NOT NULL
@@ -93,10 +104,11 @@ tracks AS (
   SELECT id, version, at, word, 'look_back', CASE topic WHEN 'ticket.closed:v1' THEN 'look_back' ELSE '' END
     FROM told
    WHERE topic IN ('ticket.looked_back:v1', 'ticket.reopened:v1') OR topic = 'ticket.closed:v1' AND dues ? 'look_back'
+      OR topic = 'ticket.overruled:v1' AND state ->> 'verdict' = 'excluded'
   UNION ALL
   SELECT told.id, told.version, told.at, told.word, 'contact', CASE told.version WHEN spell.began THEN 'contact' ELSE '' END
     FROM (SELECT id, min(version) FILTER (WHERE dues ? 'contact') AS began,
-                 min(version) FILTER (WHERE reached OR status = '') AS over
+                 min(version) FILTER (WHERE reached OR status = '' OR elsewhere) AS over
             FROM told GROUP BY id) AS spell
     JOIN told ON told.id = spell.id AND told.version IN (spell.began, spell.over)
    WHERE spell.over IS NULL OR spell.began < spell.over),
@@ -121,13 +133,16 @@ measured AS (
                  max(t.worked) FILTER (WHERE t.version > v.version) AS worked,
                  (array_agg(CASE WHEN v.stage = 'review' AND t.topic = 'ticket.reviewed:v1' THEN t.state ->> 'disposition'
                                  WHEN v.stage = 'appeal' AND t.topic = 'ticket.appeal_decided:v1'
-                                 THEN CASE WHEN (t.state -> 'upheld')::bool THEN 'upheld' ELSE 'dismissed' END
+                                 THEN coalesce(t.state ->> 'result',
+                                               CASE WHEN (t.state -> 'upheld')::bool THEN 'upheld' ELSE 'dismissed' END)
+                                 WHEN v.stage = 'appeal' AND t.topic = 'ticket.overruled:v1' THEN 'dismissed'
                                  WHEN v.stage = 'verification' AND t.topic = 'ticket.verified:v1'
                                    OR t.topic = 'ticket.looked_back:v1' THEN t.state ->> 'result'
                                  WHEN t.topic = 'ticket.closed:v1' THEN t.state ->> 'outcome' END ORDER BY t.version)
                     FILTER (WHERE t.version > v.version
                               AND (v.stage = 'review' AND t.topic = 'ticket.reviewed:v1'
-                                   OR v.stage = 'appeal' AND t.topic = 'ticket.appeal_decided:v1'
+                                   OR v.stage = 'appeal' AND (t.topic = 'ticket.appeal_decided:v1'
+                                                              OR (t.state -> 'dismisses')::bool)
                                    OR v.stage = 'verification' AND t.topic = 'ticket.verified:v1'
                                    OR t.topic IN ('ticket.looked_back:v1', 'ticket.closed:v1'))))[1] AS ended
             FROM visits v JOIN told t ON t.id = v.id AND (v.left_version IS NULL OR t.version <= v.left_version)

@@ -11,12 +11,14 @@
 -- extension     requested granted refused: what last became of one; extension_stage: for which one is not decided yet
 -- rounds        how often it was reopened; spent: not satisfied, and no round left; rung, escalated: the highest of the ladder
 -- look_back_at  when it is to be looked at again (回头看), until somebody did
+-- province      it came from the platform above (省级工单), or something of it did; above: what that has decided last (认定)
+-- below         the instance below that works on it and reports; unit_name: what that calls the unit
 -- section: events
 -- ticket.opened:v1 ticket.dispatched:v1 ticket.accepted:v1 ticket.transferred:v1 ticket.contacted:v1 ticket.reviewed:v1
 -- ticket.appeal_lodged:v1 ticket.appeal_decided:v1 ticket.extension_requested:v1 ticket.extension_decided:v1
 -- ticket.fix_submitted:v1 ticket.returned:v1 ticket.approved:v1 ticket.verification_sent:v1 ticket.verified:v1
 -- ticket.reopened:v1 ticket.reminded:v1 ticket.escalated:v1 ticket.due_changed:v1 ticket.merged:v1 ticket.joined:v1
--- ticket.related:v1 ticket.closed:v1 ticket.looked_back:v1
+-- ticket.related:v1 ticket.closed:v1 ticket.looked_back:v1 ticket.overruled:v1 ticket.reported:v1
 -- section: schema
 CREATE TABLE tickets (
   id uuid NOT NULL CONSTRAINT tickets_id PRIMARY KEY,
@@ -57,8 +59,9 @@ CREATE TABLE tickets (
   contact_due timestamptz,
   contacts smallint NOT NULL DEFAULT 0,
   reached bool NOT NULL DEFAULT false,
-  to_contact bool NOT NULL GENERATED ALWAYS AS (named AND NOT reached AND contact_due IS NOT NULL AND status = ANY (
-    ARRAY['awaiting_dispatch', 'awaiting_acceptance', 'reviewing', 'appealing', 'fixing'])) STORED,
+  to_contact bool NOT NULL GENERATED ALWAYS AS (
+    named AND NOT reached AND contact_due IS NOT NULL AND below = '' AND status = ANY (
+      ARRAY['awaiting_dispatch', 'awaiting_acceptance', 'reviewing', 'appealing', 'fixing'])) STORED,
   verdict text NOT NULL DEFAULT '',
   ground text NOT NULL DEFAULT '',
   difficulty text NOT NULL DEFAULT '',
@@ -88,7 +91,11 @@ CREATE TABLE tickets (
   related int NOT NULL DEFAULT 0,
   joined int NOT NULL DEFAULT 0,
   supplemented bool NOT NULL,
-  contested bool NOT NULL
+  contested bool NOT NULL,
+  province bool NOT NULL,
+  above text NOT NULL DEFAULT '',             -- satisfied unsatisfied excluded upheld
+  below text NOT NULL,
+  unit_name text NOT NULL DEFAULT ''
 ) WITH (fillfactor = 80);
 -- section: schema
 -- Whether a page is found by its order or by its filter is decided by how many rows the filter is thought to leave: one
@@ -137,12 +144,14 @@ CREATE INDEX tickets_area ON tickets (area text_pattern_ops, position);
 CREATE INDEX tickets_day ON tickets (day);
 -- section: schema
 CREATE INDEX tickets_last_position ON tickets (last_position);
+-- section: schema
+CREATE INDEX tickets_province ON tickets (position) WHERE province;
 -- section: fold
 -- What opened. $1 after (exclusive), $2 upto (inclusive); so in every fold below.
 INSERT INTO tickets (id, position, last_position, version, number, source, source_id, case_id, kind, standard, unit, status,
                      entered_at, outcome, satisfaction, pf, "window", staff, matter, dept, hall, area, project_no, day,
                      indicators, flags, named, text_id, opened_at, policy_version, calendar_version, dues, provisional,
-                     due_at, due_provisional, contact_due, handled, supplemented, contested)
+                     due_at, due_provisional, contact_due, handled, supplemented, contested, province, below)
 SELECT e.originator_id, e.position, e.position, e.originator_version, x.number, x.source, x."sourceId", x."caseId",
        coalesce(s.kind, ''), coalesce(s.standard, ''), coalesce(x.unit, ''), first.status, x.at, '',
        coalesce(s.satisfaction, 0), coalesce(s.pf, ''), coalesce(s."window", ''), coalesce(s.staff, ''),
@@ -153,21 +162,23 @@ SELECT e.originator_id, e.position, e.position, e.originator_version, x.number, 
        coalesce((SELECT jsonb_object_agg(due, coalesce(x.provisional ? due, false)) FROM jsonb_object_keys(x.dues) AS due), '{}'),
        (x.dues ->> first.stage)::timestamptz, coalesce(x.provisional ? first.stage, false),
        (x.dues ->> 'contact')::timestamptz, array_remove(ARRAY[coalesce(x.unit, '')], ''),
-       x.source = 'supplement', x.source = 'contested'
+       x.source = 'supplement', x.source = 'contested', x.source = 'province', coalesce(x.below, '')
   FROM current_events e,
        jsonb_to_record(e.state) AS x(number text, source text, "sourceId" text, "caseId" uuid, unit text, at timestamptz,
                                      "policyVersion" text, "calendarVersion" text, dues jsonb, provisional jsonb,
-                                     snapshot jsonb),
+                                     snapshot jsonb, below text),
        jsonb_to_record(x.snapshot) AS s(satisfaction smallint, pf text, "window" text, staff text, matter text, dept text,
                                         hall text, area text, "projectNo" text, day date, "evalDetail" text[],
                                         flags text[], named bool, kind text, standard text, texts jsonb),
        (VALUES (true, 'awaiting_dispatch', 'dispatch'), (false, 'awaiting_acceptance', 'acceptance'))
          AS first(nobody, status, stage)
- WHERE e.position > $1 AND e.position <= $2 AND e.topic = 'ticket.opened:v1' AND first.nobody = (coalesce(x.unit, '') = '')
+ WHERE e.position > $1 AND e.position <= $2 AND e.topic = 'ticket.opened:v1'
+   AND first.nobody = (coalesce(x.unit, '') = '' AND coalesce(x.below, '') = '')
  ORDER BY e.position;
 -- section: fold
 -- What happened to them: of each member the last that an event says, of counts the sum, of sets the union. A status that a
--- ticket has already does not begin again. A decision that upholds an appeal is followed by the closing.
+-- ticket has already does not begin again. A decision that upholds an appeal is followed by the closing, what comes from
+-- another level by what it leads to; a report leads to its status, and nowhere without one.
 WITH happened AS MATERIALIZED (
   SELECT e.originator_id AS id, e.position, e.originator_version AS version, e.topic, e.state,
          CASE e.topic
@@ -182,6 +193,8 @@ WITH happened AS MATERIALIZED (
            WHEN 'ticket.returned:v1' THEN e.state ->> 'to'
            WHEN 'ticket.approved:v1' THEN 'verifying'
            WHEN 'ticket.reopened:v1' THEN e.state ->> 'to'
+           WHEN 'ticket.overruled:v1' THEN CASE WHEN (e.state -> 'dismisses')::bool THEN 'reviewing' END
+           WHEN 'ticket.reported:v1' THEN nullif(e.state ->> 'status', '')
            WHEN 'ticket.closed:v1' THEN 'closed' END AS status,
          CASE e.topic
            WHEN 'ticket.dispatched:v1' THEN jsonb_build_object('unit', e.state -> 'unit', 'extension_stage', '')
@@ -221,6 +234,30 @@ WITH happened AS MATERIALIZED (
                || CASE WHEN e.state -> 'dues' ? 'look_back'
                        THEN jsonb_build_object('look_back_at', e.state -> 'dues' -> 'look_back') ELSE '{}' END
            WHEN 'ticket.looked_back:v1' THEN jsonb_build_object('looked_back', e.state -> 'result', 'look_back_at', NULL)
+           WHEN 'ticket.overruled:v1' THEN
+             jsonb_build_object('above', e.state -> 'verdict')
+               || CASE WHEN (e.state -> 'dismisses')::bool THEN '{"appeal": "dismissed"}' ELSE '{}'::jsonb END
+               || CASE e.state ->> 'verdict' WHEN 'excluded' THEN '{"look_back_at": null}' ELSE '{}'::jsonb END
+           WHEN 'ticket.reported:v1' THEN
+             jsonb_build_object('below', e.state -> 'peer', 'extension_stage', '')
+               || CASE WHEN coalesce(e.state ->> 'status', '') = '' THEN '{}'
+                       ELSE jsonb_build_object('unit', coalesce(e.state ->> 'unit', ''),
+                                               'unit_name', coalesce(e.state ->> 'unitName', ''))
+                              || CASE e.state ->> 'event'
+                                   WHEN 'reviewed' THEN
+                                     jsonb_build_object('verdict', coalesce(e.state ->> 'verdict', ''),
+                                                        'ground', coalesce(e.state ->> 'ground', ''),
+                                                        'disposition', coalesce(e.state ->> 'disposition', ''))
+                                   WHEN 'appeal_lodged' THEN '{"appeal": "lodged"}'
+                                   WHEN 'appeal_decided' THEN
+                                     jsonb_build_object('appeal', CASE e.state ->> 'result' WHEN 'upheld' THEN 'upheld'
+                                                                                            ELSE 'dismissed' END)
+                                   WHEN 'fix_submitted' THEN jsonb_build_object('fixed_at', e.state -> 'at')
+                                   WHEN 'approved' THEN jsonb_build_object('approved_at', e.state -> 'at')
+                                   WHEN 'verified' THEN
+                                     jsonb_build_object('verified', coalesce(e.state ->> 'result', ''),
+                                                        'verified_satisfaction', coalesce(e.state -> 'satisfaction', '0'))
+                                   ELSE '{}' END END
            ELSE '{}' END AS members
     FROM current_events e
    WHERE e.position > $1 AND e.position <= $2
@@ -230,7 +267,7 @@ WITH happened AS MATERIALIZED (
                      'ticket.returned:v1', 'ticket.approved:v1', 'ticket.verification_sent:v1', 'ticket.verified:v1',
                      'ticket.reopened:v1', 'ticket.reminded:v1', 'ticket.escalated:v1', 'ticket.due_changed:v1',
                      'ticket.merged:v1', 'ticket.joined:v1', 'ticket.related:v1', 'ticket.closed:v1',
-                     'ticket.looked_back:v1')),
+                     'ticket.looked_back:v1', 'ticket.overruled:v1', 'ticket.reported:v1')),
 entered AS (
   SELECT h.position, h.status, h.state -> 'at' AS at,
          h.status <> lag(h.status, 1, t.status) OVER (PARTITION BY h.id ORDER BY h.position) AS anew
@@ -257,9 +294,11 @@ counted AS (
          bool_or(topic = 'ticket.contacted:v1' AND state ->> 'purpose' = 'review' AND (state -> 'reached')::bool) AS reached,
          bool_or(topic = 'ticket.joined:v1' AND state ->> 'source' = 'supplement') AS supplemented,
          bool_or(topic = 'ticket.joined:v1' AND state ->> 'source' = 'contested') AS contested,
+         bool_or(topic = 'ticket.joined:v1' AND state ->> 'source' = 'province') AS province,
          max(CASE WHEN topic = 'ticket.escalated:v1'
                   THEN array_position(ARRAY['remind', 'yellow', 'red', 'circular', 'talk'], state ->> 'level') END) AS rung,
-         array_agg(state ->> 'unit') FILTER (WHERE topic IN ('ticket.dispatched:v1', 'ticket.transferred:v1')
+         array_agg(state ->> 'unit') FILTER (WHERE (topic IN ('ticket.dispatched:v1', 'ticket.transferred:v1')
+                                                    OR topic = 'ticket.reported:v1' AND state ->> 'status' <> '')
                                                AND state ->> 'unit' <> '') AS handled,
          array_agg(state -> 'by' ->> 'account')
            FILTER (WHERE (topic = 'ticket.fix_submitted:v1'
@@ -287,7 +326,8 @@ UPDATE tickets AS t
        reminded = t.reminded + counted.reminded, rung = greatest(t.rung, counted.rung), closed_at = now.closed_at,
        look_back_at = now.look_back_at, looked_back = now.looked_back, merged_into = now.merged_into,
        merged_number = now.merged_number, related = t.related + counted.related, joined = t.joined + counted.joined,
-       supplemented = t.supplemented OR counted.supplemented, contested = t.contested OR counted.contested
+       supplemented = t.supplemented OR counted.supplemented, contested = t.contested OR counted.contested,
+       province = t.province OR counted.province, above = now.above, below = now.below, unit_name = now.unit_name
   FROM counted
   JOIN tickets AS before ON before.id = counted.id
   LEFT JOIN said ON said.id = counted.id
@@ -311,23 +351,23 @@ UPDATE tickets AS t
 -- Filters: $15 area prefix $16 dept $17 hall $18 window $19 staff $20 matter prefix $21 channel $22 levels $23 sources
 -- $24 causes $25 statuses $26 unit $27 outcomes $28 due from $29 due before $30 without a deadline $31 rung at least
 -- $32 opened from $33 opened before $34 day from $35 day to; search: $36 number or case, $37 windows $38 staff $39 matters
--- $40 matter prefix $41 units
+-- $40 matter prefix $41 units; $42 above: from the platform above, below: worked on below
 SELECT * FROM live.tickets
  WHERE CASE $1::text
          WHEN 'all' THEN true
          WHEN 'closed' THEN status = 'closed'
          WHEN 'look_back' THEN status = 'closed' AND look_back_at <= $2
          WHEN 'overdue' THEN coalesce(due_at, 'infinity') < $2     -- closed ones have no deadline
-         WHEN 'dispatch' THEN status = 'awaiting_dispatch'
-         WHEN 'acceptance' THEN status = 'awaiting_acceptance'
+         WHEN 'dispatch' THEN status = 'awaiting_dispatch' AND below = ''
+         WHEN 'acceptance' THEN status = 'awaiting_acceptance' AND below = ''
          WHEN 'contact' THEN to_contact AND contacts < ($14::jsonb ->> policy_version)::int
-         WHEN 'review' THEN status = 'reviewing'
-         WHEN 'appeals' THEN status = 'appealing'
-         WHEN 'fixing' THEN status = 'fixing'
+         WHEN 'review' THEN status = 'reviewing' AND below = ''
+         WHEN 'appeals' THEN status = 'appealing' AND below = ''
+         WHEN 'fixing' THEN status = 'fixing' AND below = ''
          WHEN 'extensions' THEN extension_stage <> ''
-         WHEN 'approval' THEN status = 'approving'
-         WHEN 'verification' THEN status = 'verifying' AND source <> 'inspection' AND NOT spent
-         WHEN 'recheck' THEN status = 'verifying' AND source = 'inspection' AND NOT spent
+         WHEN 'approval' THEN status = 'approving' AND below = ''
+         WHEN 'verification' THEN status = 'verifying' AND below = '' AND source <> 'inspection' AND NOT spent
+         WHEN 'recheck' THEN status = 'verifying' AND below = '' AND source = 'inspection' AND NOT spent
          WHEN 'supervision' THEN status <> 'closed' AND spent
          WHEN 'open' THEN status <> 'closed' END
    AND CASE $3::text
@@ -356,6 +396,7 @@ SELECT * FROM live.tickets
    AND ($34::date IS NULL OR day >= $34) AND ($35::date IS NULL OR day <= $35)
    AND ($36::text IS NULL OR number = $36 OR project_no = $36 OR "window" = ANY ($37::text[]) OR staff = ANY ($38::text[])
         OR matter = ANY ($39::text[]) OR starts_with(matter, $40::text) OR unit = ANY ($41::text[]))
+   AND ($42::text IS NULL OR CASE $42 WHEN 'above' THEN province ELSE below <> '' END)
  ORDER BY CASE $3::text WHEN 'due' THEN coalesce(due_at, 'infinity') WHEN 'contact' THEN contact_due
                         WHEN 'look_back' THEN look_back_at END,
           CASE $3::text WHEN 'closed' THEN closed_at END DESC,
@@ -367,21 +408,22 @@ SELECT * FROM live.tickets
 -- Up to where in the log anything happened to a ticket: until that moves, what was counted holds.
 SELECT coalesce(max(last_position), 0) AS position FROM live.tickets;
 -- section: query counts
--- How many tickets wait in each queue, under the conditions of `page`. $1 now, $2 units, $3 area prefix, $4 the unit whose
--- work it is, $5 unit, $6 staff and $7 account that may not judge, $8 contacts asked for, by policy.
+-- How many tickets wait in each queue, under the conditions of `page`; what an instance below works on waits for nobody.
+-- $1 now, $2 units, $3 area prefix, $4 the unit whose work it is, $5 unit, $6 staff and $7 account that may not judge,
+-- $8 contacts asked for, by policy.
 -- Only open tickets are gone through, and those of the sample whose day has come.
-SELECT count(*) FILTER (WHERE status = 'awaiting_dispatch' AND own) AS dispatch,
-       count(*) FILTER (WHERE status = 'awaiting_acceptance' AND own) AS acceptance,
+SELECT count(*) FILTER (WHERE status = 'awaiting_dispatch' AND here AND own) AS dispatch,
+       count(*) FILTER (WHERE status = 'awaiting_acceptance' AND here AND own) AS acceptance,
        count(*) FILTER (WHERE to_contact AND own AND independent
                           AND contacts < ($8::jsonb ->> policy_version)::int) AS contact,
-       count(*) FILTER (WHERE status = 'reviewing' AND own AND NOT rated) AS review,
-       count(*) FILTER (WHERE status = 'appealing' AND independent) AS appeals,
-       count(*) FILTER (WHERE status = 'fixing' AND own) AS fixing,
+       count(*) FILTER (WHERE status = 'reviewing' AND here AND own AND NOT rated) AS review,
+       count(*) FILTER (WHERE status = 'appealing' AND here AND independent) AS appeals,
+       count(*) FILTER (WHERE status = 'fixing' AND here AND own) AS fixing,
        count(*) FILTER (WHERE extension_stage <> '' AND independent) AS extensions,
-       count(*) FILTER (WHERE status = 'approving' AND independent
+       count(*) FILTER (WHERE status = 'approving' AND here AND independent
                           AND ($7::text IS NULL OR NOT fixers @> ARRAY[$7])) AS approval,
-       count(*) FILTER (WHERE status = 'verifying' AND source <> 'inspection' AND NOT spent AND independent) AS verification,
-       count(*) FILTER (WHERE status = 'verifying' AND source = 'inspection' AND NOT spent AND independent) AS recheck,
+       count(*) FILTER (WHERE status = 'verifying' AND here AND source <> 'inspection' AND NOT spent AND independent) AS verification,
+       count(*) FILTER (WHERE status = 'verifying' AND here AND source = 'inspection' AND NOT spent AND independent) AS recheck,
        count(*) FILTER (WHERE spent) AS supervision,
        count(*) FILTER (WHERE coalesce(due_at, 'infinity') < $1) AS overdue,
        count(*) AS open,
@@ -389,7 +431,7 @@ SELECT count(*) FILTER (WHERE status = 'awaiting_dispatch' AND own) AS dispatch,
          WHERE status = 'closed' AND look_back_at <= $1
            AND ($2::text[] IS NULL OR handled && $2) AND ($3::text IS NULL OR starts_with(area, $3))
            AND ($5::text IS NULL OR NOT (dept = $5 OR handled @> ARRAY[$5])) AND ($6::text IS NULL OR staff <> $6)) AS look_back
-  FROM (SELECT *, $4::text IS NULL OR unit = $4 AS own, $6::text IS NOT NULL AND staff = $6 AS rated,
+  FROM (SELECT *, below = '' AS here, $4::text IS NULL OR unit = $4 AS own, $6::text IS NOT NULL AND staff = $6 AS rated,
                ($5::text IS NULL OR NOT (dept = $5 OR handled @> ARRAY[$5]))
                  AND ($6::text IS NULL OR staff <> $6) AS independent
           FROM live.tickets

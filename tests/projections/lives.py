@@ -9,6 +9,7 @@ from haocha.domain.rating import TextReference
 from haocha.domain.ticket_events import Snapshot, TicketEvent
 from haocha.store import log
 from haocha.store.events import encode
+from tests.projections.levels import HAPPENINGS as OF_OTHER_LEVELS
 
 BEGAN = datetime(2025, 6, 3, 2, tzinfo=UTC)
 TEXTS = [TextReference(UUID(int=number), 12, f"{number:032x}") for number in range(1, 4)]
@@ -59,6 +60,7 @@ HAPPENINGS: list[tuple[type[TicketEvent], dict[str, object]]] = [
     (events.Closed, {"outcome": "excluded", "follows": 1}),
     (events.LookedBack, {"draw": "1", "result": "holds"}),
     (events.Joined, {"source": "supplement", "source_id": "x", "snapshot": Snapshot(day=date(2025, 6, 3))}),
+    *OF_OTHER_LEVELS,
 ]
 
 
@@ -94,6 +96,7 @@ _UNDATED = {
     events.Escalated,
     events.VerificationSent,
     events.Verified,
+    events.LookedBack,
 }
 
 
@@ -121,6 +124,7 @@ def opened(ticket: UUID, number: int, chance: random.Random) -> events.Opened:
         dues={"contact": BEGAN + timedelta(hours=20), "fix": BEGAN + timedelta(hours=30)},
         at=BEGAN,
         cause=number + 1,
+        below=chance.choice(["", "", "jining"]),
     )
 
 

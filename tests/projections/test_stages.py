@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from haocha.domain import ticket_events as events
+from haocha.domain import ticket_levels as levels
 from haocha.domain.ticket_state import STAGES, status_after
 from haocha.domain.workdays import SHANGHAI
 from haocha.engine.tables import SETTINGS, create, fold
@@ -68,17 +69,16 @@ def visits_of(stream):  # noqa: C901 (a walk: one case after the other)
             _hear(visit, event)
         status = status_after(event)
         rounds += isinstance(event, events.Reopened)
-        reached = isinstance(event, events.Contacted) and event.purpose == "review" and event.reached
         if status is not None:
             begin("status", "" if status == "closed" else STAGES[status], event)
             begin("closing", "" if status == "closed" else "closing", event)
         if isinstance(event, events.Closed) and "look_back" in event.dues:
             begin("look_back", "look_back", event)
-        if isinstance(event, events.LookedBack | events.Reopened):
+        if isinstance(event, events.LookedBack | events.Reopened) or getattr(event, "verdict", "") == "excluded":
             begin("look_back", "", event)
         if "contact" in event.dues and not found["contact"] and not any(map(_over, stream[: event.originator_version])):
             begin("contact", "contact", event)
-        elif reached or status == "closed":
+        elif _over(event):
             begin("contact", "", event)
         dues |= event.dues
         unit = getattr(event, "unit", unit) if status is not None and hasattr(event, "unit") else unit
@@ -88,30 +88,47 @@ def visits_of(stream):  # noqa: C901 (a walk: one case after the other)
 
 
 def _over(event):
-    return isinstance(event, events.Closed) or (
-        isinstance(event, events.Contacted) and event.purpose == "review" and event.reached
-    )
+    """Say whether nobody here has to contact the citizen any more."""
+    match event:
+        case events.Contacted():
+            return event.purpose == "review" and event.reached
+        case events.Opened():
+            return bool(event.below)
+        case _:
+            return isinstance(event, events.Closed | levels.Reported)
 
 
 def _word(event):
+    """Name what was done, here or, where the ticket went along with a report, below."""
+    if isinstance(event, levels.Reported) and event.status and event.event != "reopened":
+        return event.event
     return event.TOPIC.partition(":")[0].partition(".")[2]
 
 
 def _hear(visit, event):
     """Let a visit that lasts take an event in: what it worked, and what will have ended it."""
     visit["worked"] = max(visit["worked"], event.worked)
-    match visit["stage"], event:
-        case "review", events.Reviewed():
+    match visit["stage"], _word(event):
+        case "review", "reviewed":
             said = event.disposition
-        case "appeal", events.AppealDecided():
-            said = "upheld" if event.upheld else "dismissed"
-        case ("verification", events.Verified()) | (_, events.LookedBack()):
+        case "appeal", "appeal_decided":
+            said = _appeal(event)
+        case "appeal", "overruled" if getattr(event, "dismisses", False):
+            said = "dismissed"
+        case ("verification", "verified") | (_, "looked_back"):
             said = event.result
-        case _, events.Closed():
+        case _, "closed":
             said = event.outcome
         case _:
             return
     visit["said"] = visit["said"] or said
+
+
+def _appeal(event):
+    """Say how an appeal was decided, here or below."""
+    if isinstance(event, events.AppealDecided):
+        return "upheld" if event.upheld else "dismissed"
+    return event.result
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -176,43 +193,47 @@ async def test_loops_are_what_the_streams_say(pool, seed):
 
 def loop_of(stream):  # noqa: C901 (a walk: one case per kind of event)
     """Walk one stream and return what came of it."""
-    first, dues, kinds = stream[0], {}, Counter(type(event) for event in stream)
+    first, dues, kinds = stream[0], {}, Counter(map(_word, stream))
     row = {"handed_at": None, "first_at": None, "late": False, "outcome": "", "closed_at": None, "escalated": ""}
     row |= {"digest": "", "ground": "", "reopened": 0, "reinstated": 0, "result": "", "satisfied": 0, "upheld": 0}
+    row["dismissed"] = 0
     informed = False
     for event in stream:
         status = status_after(event)
         if status is not None:
             stage = "closed" if status == "closed" else STAGES[status]
             row["outcome"], row["closed_at"] = ("", None) if stage != "closed" else (event.outcome, event.at)
-        match event:
-            case events.FixSubmitted():
+        word = _word(event)
+        match word:
+            case "fix_submitted":
                 row["digest"] = event.measures.digest
-            case events.Reviewed():
+            case "reviewed":
                 row["ground"] = event.ground
-            case events.Returned() | events.Reopened():
+            case "returned" | "reopened":
                 row["handed_at"] = None
-            case events.Verified():
+            case "verified":
                 row["result"] = event.result
                 row["satisfied"] += event.result == "satisfied"
-            case events.AppealDecided():
-                row["upheld"] += event.upheld
-            case events.Escalated():
+            case "appeal_decided":
+                row[_appeal(event)] += 1
+            case "overruled":
+                row["dismissed"] += getattr(event, "dismisses", False)
+            case "escalated":
                 row["escalated"] = max(row["escalated"], event.level, key=LADDER.index)
             case _:
                 pass
-        if isinstance(event, events.FixSubmitted) or getattr(event, "disposition", "") == "explain":
+        if word == "fix_submitted" or (word == "reviewed" and event.disposition == "explain"):
             row["handed_at"], row["first_at"] = event.at, row["first_at"] or event.at
             due = dues.get("fix", dues.get("review"))
             row["late"] = row["late"] or (due is not None and event.at > due)
         if isinstance(event, events.Reopened):
             row["reinstated" if event.why == "reinstated" else "reopened"] += 1
-        informed = informed or isinstance(event, events.VerificationSent | events.Verified)
-        informed = informed or (isinstance(event, events.Contacted) and event.reached)
+        informed = informed or word in {"verification_sent", "verified"}
+        informed = informed or (word == "contacted" and event.reached)
         dues |= event.dues
     row["due_at"] = dues.get(stage)
     row |= {"stage": stage, "informed": informed, "fix_due_at": dues.get("fix"), "number": first.number}
-    row |= {"reminded": kinds[events.Reminded], "appealed": kinds[events.AppealLodged], "named": first.snapshot.named}
+    row |= {"reminded": kinds["reminded"], "appealed": kinds["appeal_lodged"], "named": first.snapshot.named}
     row["closed"] = row["closed_at"].astimezone(SHANGHAI).date() if row["closed_at"] else None
     return row | {"opened": first.at.astimezone(SHANGHAI).date(), "indicators": list(first.snapshot.eval_detail)}
 

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from haocha.domain import ticket_events as events
+from haocha.domain import ticket_levels as levels
 from haocha.domain.policy import DEFAULT, Terms
 from haocha.domain.rating import TextReference
 from haocha.domain.ticket import Ticket
@@ -19,6 +20,7 @@ from haocha.domain.workdays import Calendar, Limit
 from haocha.engine.tables import SETTINGS, create, fold
 from haocha.store import aggregates, log
 from haocha.store.readmodels import definitions
+from tests.projections.levels import HAPPENINGS as OF_OTHER_LEVELS
 from tests.world import ASSESSED
 
 TEXT = TextReference(UUID(int=1), 3, "c0ffee")
@@ -65,6 +67,7 @@ HAPPENINGS = [
     (events.LookedBack, {"draw": "2025-06", "result": "holds"}),
     (events.Joined, {"source": "supplement", "source_id": "x", "snapshot": Snapshot(day=date(2025, 6, 3))}),
     (events.Joined, {"source": "contested", "source_id": "y", "snapshot": Snapshot(day=date(2025, 6, 3))}),
+    *OF_OTHER_LEVELS,
 ]
 STEPS = 120
 DATED = {
@@ -98,6 +101,7 @@ async def tell(pool, chance):
             terms=chance.choice([TERMS, KNOWN_BRIEFLY]),
             at=ASSESSED,
             cause=number + 1,
+            below=chance.choice(["", "", "jining"]),
         )
         for number in range(4)
     ]
@@ -135,8 +139,10 @@ async def folded(pool, bounds):
 def told(stream):
     """Return what the last event of each kind in a stream says that the aggregate does not keep."""
     last = {type(recorded.event): recorded.event for recorded in stream}
+    done = {deed: recorded.event for recorded in stream if (deed := deed_of(recorded.event))}
     counts = Counter(type(recorded.event) for recorded in stream)
-    verified, asked, merged = (last.get(kind) for kind in (events.Verified, events.VerificationSent, events.Merged))
+    asked, merged = last.get(events.VerificationSent), last.get(events.Merged)
+    followed = [e.event for e in stream if isinstance(e.event, levels.Reported) and e.event.status]
     extended = [e.event for e in stream if isinstance(e.event, events.ExtensionRequested | events.ExtensionDecided)]
     match extended[-1:]:
         case [events.ExtensionDecided(granted=granted)]:
@@ -148,17 +154,26 @@ def told(stream):
     return {
         "last_position": stream[-1].position,
         "responsible": fix.responsible if (fix := last.get(events.FixSubmitted)) else "",
-        "fixed_at": fix.at if fix else None,
-        "approved_at": approved.at if (approved := last.get(events.Approved)) else None,
+        "difficulty": review.difficulty if (review := last.get(events.Reviewed)) else "",
+        "fixed_at": fix.at if (fix := done.get("fix_submitted")) else None,
+        "approved_at": approved.at if (approved := done.get("approved")) else None,
         "asked": asked.channel if asked else "",
-        "verified": verified.result if verified else "",
+        "verified": verified.result if (verified := done.get("verified")) else "",
         "verified_satisfaction": verified.satisfaction if verified else 0,
         "looked_back": looked.result if (looked := last.get(events.LookedBack)) else "",
         "merged_into": merged.into if merged else None,
         "merged_number": merged.into_number if merged else "",
         "reminded": counts[events.Reminded],
         "related": counts[events.Related],
+        "unit_name": followed[-1].unit_name if followed else "",
     }, extension
+
+
+def deed_of(event):
+    """Return what was done, here or as it was reported from below; '' where a report led nowhere."""
+    if isinstance(event, levels.Reported):
+        return event.event if event.status else ""
+    return event.TOPIC.removeprefix("ticket.").removesuffix(":v1")
 
 
 def kept(ticket):
@@ -180,7 +195,6 @@ def kept(ticket):
         "reached": ticket.reached,
         "verdict": ticket.verdict,
         "ground": ticket.ground,
-        "difficulty": ticket.difficulty if ticket.verdict else "",
         "disposition": ticket.disposition,
         "appeal": ticket.appeal,
         "extension_stage": ticket.extension or "",
@@ -196,6 +210,9 @@ def kept(ticket):
         "joined": len(ticket.joined),
         "supplemented": "supplement" in parts,
         "contested": "contested" in parts,
+        "province": "province" in parts,
+        "above": ticket.above,
+        "below": ticket.below,
         "named": ticket.snapshot.named,
         "indicators": list(ticket.snapshot.eval_detail),
         "text_id": TEXT.id,

@@ -25,6 +25,7 @@ EVERYTHING = {
     "outcome": "fixed",
     "due": "soon",
     "escalated": "red",
+    "tier": "above",
     "from": "2026-01-01",
     "to": "2026-01-31",
     "openedFrom": "2026-01-02",
@@ -78,6 +79,7 @@ def test_area_is_its_prefix():
         ("q", "a\x07b"),
         ("sort", "colour"),
         ("escalated", "green"),
+        ("tier", "aside"),
     ],
 )
 def test_what_cannot_be_read_is_told_and_left_out(name, value):

@@ -133,12 +133,15 @@ _TICKET = {
     "escalated": maybe({"enum": list(LADDER)}),
     "outcome": maybe(TEXT),
     "closedAt": maybe(MOMENT),
+    "province": TRUTH,
+    "above": maybe(TEXT),
+    "below": maybe(TEXT),
 }
 TICKETS = page(
     members(
         _TICKET
         | _CODES
-        | dict.fromkeys(("kind", "standard", "responsible", "verified"), maybe(TEXT))
+        | dict.fromkeys(("kind", "standard", "responsible", "verified", "unitName"), maybe(TEXT))
         | dict.fromkeys(("contactDue", "fixedAt", "approvedAt", "lookBackAt"), maybe(MOMENT))
         | dict.fromkeys(("satisfaction", "verifiedSatisfaction"), maybe(LEVEL))
         | dict.fromkeys(("evalDetail", "flags"), some(TEXT))
@@ -337,6 +340,29 @@ INDICATORS = members(
         "versions": some(members({"version": TEXT, "peer": TEXT, "at": maybe(MOMENT), "indicators": WHOLE})),
     }
 )
+_SIDES = {"ours": WHOLE, "theirs": WHOLE}
+RECONCILIATIONS = members(
+    {
+        "items": some(
+            members(
+                _SIDES
+                | dict.fromkeys(("run", "late", "unequal", "missing", "altered", "extra", "doubled"), WHOLE)
+                | dict.fromkeys(("unsent", "resent", "settled"), WHOLE)
+                | {"peer": TEXT, "day": DAY, "source": {"enum": ["listing", "file"]}}
+                | {"takenAt": MOMENT, "endedAt": MOMENT}
+                | {
+                    "cells": some(
+                        members(
+                            _SIDES
+                            | {"area": TEXT, "pf": TEXT, "level": LEVEL, "oursDigest": TEXT, "theirsDigest": TEXT}
+                        )
+                    )
+                }
+            )
+        ),
+        "nextCursor": maybe(TEXT),
+    }
+)
 GETS = {
     "listRatings": RATINGS,
     "getRating": RATING,
@@ -357,5 +383,6 @@ GETS = {
     "listIndicators": INDICATORS,
     "getSyncStatus": SYNC_STATUS,
     "listSyncOutbox": SYNC_OUTBOX,
+    "listReconciliations": RECONCILIATIONS,
 }
 """By operation."""

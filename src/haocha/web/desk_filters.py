@@ -13,7 +13,7 @@ from haocha.domain import codes
 from haocha.domain.registry import Registry
 from haocha.web import reading, words
 from haocha.web.scopes import Scope
-from haocha.web.ticket_filters import DUES, SORTS, Filters
+from haocha.web.ticket_filters import DUES, SORTS, TIERS, Filters
 
 LISTED: Final = 300  # suggestions that a field of free text offers
 WRITTEN: Final = {"window": "hall", "staff": "dept", "matter": ""}
@@ -89,6 +89,7 @@ def fields(registry: Registry, filters: Filters, scope: Scope) -> list[Field]:
         ("hall", "大厅", halls, False),
         ("pf", "渠道", tuple(codes.CHANNELS.items()), False),
         ("escalated", "督办", tuple(words.LADDER.items()), False),
+        ("tier", "层级", tuple(TIERS.items()), False),
         ("outcome", "结果", tuple(words.OUTCOMES.items()), False),
     )
     chosen = [

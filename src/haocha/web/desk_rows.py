@@ -13,6 +13,7 @@ from haocha.web.ticket_rows import Row
 TIMES: Final = {"contact": "联系时限", "look_back": "回头看日期", "closed": "办结"}
 """What the column of times is called in queues that are not about the status's deadline."""
 APPEALS: Final = {"lodged": "申诉中", "upheld": "申诉成立", "dismissed": "申诉不成立"}
+BAD_RULINGS: Final = {"unsatisfied", "upheld"}
 EXTENSIONS: Final = {"requested": "申请延期", "granted": "已延期", "refused": "延期未批"}
 
 
@@ -47,8 +48,12 @@ def marks(row: Row) -> list[Mark]:
     """Return what is worth seeing of a ticket at a glance, the gravest first."""
     escalated = Mark(words.LADDER.get(row.escalated, ""), "warn" if row.escalated in {"remind", "yellow"} else "bad")
     asked = Mark(EXTENSIONS.get(row.extension, ""), "warn" if row.extension == "requested" else "")
+    ruled = Mark(f"上级认定{words.RULINGS.get(row.above, '')}", "warn" if row.above in BAD_RULINGS else "")
     told = (
         (row.escalated, escalated),
+        (row.above, ruled),
+        (row.province, Mark("省级")),
+        (row.below, Mark(f"{row.below} 办理")),
         (row.spent, Mark("轮次用完", "bad")),
         (row.rounds, Mark(f"重开 {row.rounds}", "warn")),
         (row.appeal, Mark(APPEALS.get(row.appeal, ""))),

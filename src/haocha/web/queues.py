@@ -238,7 +238,7 @@ def _seen(context: Context, rulebook: Rulebook, account: Account | None, queue: 
 
 
 def _narrowed(context: Context, filters: Filters, rulebook: Rulebook, now: datetime) -> Sequence[object]:
-    """Return $15 to $41 of `page`."""
+    """Return $15 to $42 of `page`."""
     since, before = _due(filters.due, rulebook, now)
     search = ticket_search.find(context.registry, filters.q)
     return (
@@ -264,6 +264,7 @@ def _narrowed(context: Context, filters: Filters, rulebook: Rulebook, now: datet
         filters.since,
         filters.until,
         *search,
+        filters.tier or None,
     )
 
 

@@ -20,6 +20,7 @@ from haocha.web.parameters import AREA, CONTROL, DAY, LONGEST_KEY
 from haocha.web.problems import Fault
 
 DUES: Final = {"over": "已超期", "today": "今日到期", "soon": "即将到期", "later": "时限充裕", "none": "无时限"}
+TIERS: Final = {"above": "省级工单", "below": "下级办理"}
 SORTS: Final = {"due": "时限近的在前", "newest": "新的在前", "oldest": "旧的在前", "level": "评价低的在前"}
 
 
@@ -45,6 +46,8 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     due: str = ""
     escalated: str = ""
     """A rung of the ladder: tickets that came to it or higher."""
+    tier: str = ""
+    """One of TIERS: what the platform above sent down, or what an instance below works on."""
     since: date | None = None
     until: date | None = None
     """The days that ratings count to, both inclusive."""
@@ -159,6 +162,7 @@ FORMS: Final[dict[str, Form]] = {
     "outcome": _some("outcome", words.OUTCOMES),
     "due": _one("due", DUES),
     "escalated": _one("escalated", LADDER),
+    "tier": _one("tier", TIERS),
     "from": _date("since"),
     "to": _date("until"),
     "openedFrom": _date("opened_since"),

@@ -67,4 +67,8 @@ def item_of(row: Any) -> dict[str, Any]:
         "supplemented": row["supplemented"],
         "contested": row["contested"],
         "related": row["related"],
+        "province": row["province"],
+        "above": row["above"] or None,
+        "below": row["below"] or None,
+        "unitName": row["unit_name"] or None,
     }

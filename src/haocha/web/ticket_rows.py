@@ -80,6 +80,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     outcome_name: str
     closed: datetime | None
     look_back: datetime | None
+    province: bool
+    """Whether the platform above sent it down, or something of it."""
+    above: str
+    """What that has decided last, '' before."""
+    below: str
+    """The instance below that works on it, '' where it is worked on here."""
     excerpt: str
     """The beginning of what was written, numbers covered; '' where nothing was, or where it was erased."""
 
@@ -135,7 +141,7 @@ def row_of(
         staff_key=staff_key,
         dept=dept,
         dept_key=dept_key,
-        unit=registry.name("org", row["unit"]) or row["unit"],
+        unit=registry.name("org", row["unit"]) or row["unit_name"] or row["unit"],
         unit_key=row["unit"],
         area=row["area"],
         opened=opened,
@@ -168,6 +174,9 @@ def row_of(
         outcome_name=words.OUTCOMES.get(row["outcome"], ""),
         closed=row["closed_at"],
         look_back=row["look_back_at"],
+        province=row["province"],
+        above=row["above"],
+        below=row["below"],
         excerpt=masked(written.get(row["text_id"], "")),
     )
 

@@ -19,7 +19,7 @@ from haocha.web.context import Context
 from haocha.web.parameters import After, Area, Cursor, Dept, From, Hall, Limit, Parameters, To
 from haocha.web.problems import not_found
 from haocha.web.scopes import may_see
-from haocha.web.ticket_filters import DUES, FORMS, QUEUE_NAMES, SORTS, Filters
+from haocha.web.ticket_filters import DUES, FORMS, QUEUE_NAMES, SORTS, TIERS, Filters
 from haocha.web.ticket_items import item_of
 
 USUAL, MOST = 50, 1_000
@@ -60,6 +60,7 @@ Due = Annotated[str | None, _choice("due", DUES, "当前环节的时限")]
 Escalated = Annotated[str | None, _choice("escalated", LADDER, "督办到这一级或更高")]
 OpenedFrom = Annotated[str | None, _day("openedFrom", "生成日自，含当日")]
 OpenedTo = Annotated[str | None, _day("openedTo", "生成日至，含当日")]
+Tier = Annotated[str | None, _choice("tier", TIERS, "above 为上级平台下发的，below 为下级平台在办的")]
 Sort = Annotated[str | None, _choice("sort", SORTS, "排序；不给则按队列自己的顺序，全部工单为新的在前")]
 Since = Annotated[
     str | None, QueryParameter(name="since", schema_extra={"pattern": "^[0-9]{1,4}$"}, description="只要此版本之后的")
@@ -91,6 +92,7 @@ async def list_tickets(
     _outcome: Outcome = None,
     _due: Due = None,
     _escalated: Escalated = None,
+    _tier: Tier = None,
     _from: From = None,
     _to: To = None,
     _opened_from: OpenedFrom = None,
@@ -165,6 +167,9 @@ async def get_ticket(request: Request[Any, Any, Any], ticket_id: FromPath[UUID])
         "spent": ticket.spent,
         "escalated": ticket.escalated or None,
         "handled": sorted(ticket.handled),
+        "province": any(source == "province" for source, _ in ticket.parts),
+        "above": ticket.above or None,
+        "below": ticket.below or None,
         "outcome": ticket.outcome or None,
         "closedAt": ticket.closed_at,
         "joined": ticket.joined,
