@@ -1,8 +1,8 @@
 """The simulated instance of haocha above: signed NDJSON up, a receipt for each line, a listing for reconciliation.
 
-`POST /v1/sync/items` → one receipt per line: accepted, known, retry, invalid. A rating is taken after the record of its
-service, all that is about a rating after the rating; cases without a number need no record. What it checks, it checks
-with its own eyes: it imports nothing of haocha. `--member` and `--key` are what its `sync enrol` would have printed.
+`POST /v1/sync/items` → one receipt per line: accepted, known, retry, invalid. What is about a rating is taken
+after the rating, and under `--strict` a rating after the record of its service. What it checks, it checks with its own
+eyes: it imports nothing of haocha. `--member` and `--key` are what its `sync enrol` would have printed.
 """
 
 import argparse
@@ -64,6 +64,7 @@ class Haocha(Province):
         """Add who may report."""
         parser.add_argument("--member", default="city", help="name of the member (default: city)")
         parser.add_argument("--key", default="a secret of two instances", help="its secret")
+        parser.add_argument("--strict", action="store_true", help="refuse a rating before the record of its service")
         parser.add_argument("--area", default="99", help="what its areaCodes begin with (default: 99)")
 
     def handle(self, request: Request) -> Answer | None:
@@ -168,7 +169,8 @@ class Haocha(Province):
             case "service":
                 return ""
             case "rating":
-                return "" if "noCase" in record.extra["flags"] else f"{case}|0"
+                waits = self.options.strict and "noCase" not in record.extra["flags"]
+                return f"{case}|0" if waits else ""
             case "decision":
                 return f"{record.project_no}|{line.rated.get('serviceNumber', 1)}|1"
             case "ticket":

@@ -49,7 +49,7 @@ async def test_contested_rating_is_not_sent_as_a_rating(world):
 
 
 async def test_platform_of_our_own_kind_hears_of_contests_and_decisions(world):
-    """So that its scores equal ours."""
+    """So that its scores equal ours; for the same reason no rating waits for a service record that may never come."""
     stream = await world.rate("A-1", 1)
     await world.contest("A-1", 5)
     rating = await world.rating(stream)
@@ -57,7 +57,7 @@ async def test_platform_of_our_own_kind_hears_of_contests_and_decisions(world):
     await log.append(world.pool, [log.Group(aggregates.new_events(rating))])
     rows = await report(world, UP)
     assert [(row["kind"], row["needs"]) for row in rows] == [
-        ("rating", "service|A-1|1"),
+        ("rating", None),
         ("contested", "rating|A-1|1"),
         ("decision", "rating|A-1|1"),
     ]
@@ -121,13 +121,14 @@ async def test_tallies_count_the_outbox(world):
     assert await world.pool.fetchval("SELECT count(*) FROM sync.tallies WHERE n < 0") == 0
 
 
-async def test_linked_rating_of_another_stream_kind_is_passed_over(world):
-    """A 追评 that is linked later counts nowhere: no decision of it goes up."""
+async def test_decision_about_a_supplement_goes_up(world):
+    """追评 are counted by subject too, and linked, excluded and reinstated like first ratings."""
     await world.rate("A-1", 1)
     stream = await world.supplement("A-1", 1, linked=False)
     (recorded,) = await log.read_stream(world.pool, stream)
     supplement = Rating.begin(stream, recorded.event)
     supplement.exclude(by="reviewer", reason="mistaken", at=ASSESSED)
     await log.append(world.pool, [log.Group(aggregates.new_events(supplement))])
-    assert [row["kind"] for row in await report(world, UP)] == ["rating", "supplement"]
-    assert ids.rating_id(world.namespace, "A-1", 1, 2) == stream
+    rows = await report(world, UP)
+    assert [row["kind"] for row in rows] == ["rating", "supplement", "decision"]
+    assert rows[2]["key"] == f"decision|{ids.rating_id(world.namespace, 'A-1', 1, 2)}|2"

@@ -26,7 +26,7 @@ def city(url):
 @pytest.fixture
 async def above(tmp_path):
     """Run the simulated instance above."""
-    async with province("haocha", tmp_path) as running:
+    async with province("haocha", tmp_path, "--strict") as running:
         yield running
 
 

@@ -71,6 +71,8 @@ class State(NamedTuple):
 class Report(Handler):
     """Reports to one peer."""
 
+    batch = 2_000
+
     def __init__(self, install: Install, peer: Peer) -> None:
         """Report what the peer's dialect has operations for; raises ValueError as the dialect does."""
         super().__init__(install)
@@ -113,7 +115,8 @@ class Report(Handler):
             case "service":
                 key = f"service|{case}"
             case "rating":
-                key, needs = rating, None if "noCase" in event.flags else f"service|{case}"
+                waits = self.dialect.record_first and "noCase" not in event.flags
+                key, needs = rating, f"service|{case}" if waits else None
             case "supplement":
                 key, needs = f"supplement|{case}", rating
             case _:
@@ -152,7 +155,7 @@ class Report(Handler):
                 return _rated(fact)
             case Rating.Linked() | Rating.Excluded() | Rating.Reinstated():
                 fact = state.streams[recorded.originator_id][0].event
-                return _rated(fact) if isinstance(fact, RatingSubmitted) else None
+                return _rated(fact)
             case _:
                 return self._ticket(state.streams[recorded.originator_id], state.orders)
 

@@ -85,6 +85,8 @@ class Dialect(ABC):
     """What it has an operation for; service records without one go with their ratings."""
     no_case: ClassVar[bool] = False
     """Whether it has a form for ratings without a case."""
+    record_first: ClassVar[bool] = True
+    """Whether it refuses a rating of a case whose service record it does not have."""
     listable: ClassVar[bool] = False
     """Whether it tells what it holds."""
     usual: ClassVar[int] = 1

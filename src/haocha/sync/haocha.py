@@ -39,6 +39,7 @@ class Haocha(Dialect):
     version: ClassVar[str] = "2026.1"
     kinds: ClassVar[frozenset[Kind]] = frozenset(KINDS)
     no_case: ClassVar[bool] = True
+    record_first: ClassVar[bool] = False
     listable: ClassVar[bool] = True
     usual: ClassVar[int] = lines.MOST_ITEMS
     with_service: ClassVar[bool] = False
