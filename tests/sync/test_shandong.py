@@ -1,5 +1,7 @@
 """The Shandong dialect: what it writes, what it need not send, and which options it refuses."""
 
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -256,3 +258,22 @@ def test_wrong_options_are_named(members, why):
     """What cannot work is said when the settings are read."""
     with pytest.raises(ValueError, match=why):
         dialect_of(peer(**members))
+
+
+WITHOUT = """
+import sys
+sys.modules["ecdsa"] = None  # as if it were not installed
+from haocha.peers import Peer
+from haocha.sync.dialect import dialect_of
+secrets = {"app_word": "x", "public_key": "04" + "01" * 64}
+try:
+    dialect_of(Peer(name="province", dialect="shandong", url="", options={"app_mark": "x"}, secrets=secrets))
+except ValueError as error:
+    print(error)
+"""
+
+
+def test_missing_extra_is_a_fault_of_the_settings():
+    """Without the extra the peer is refused when the settings are read, with the command that mends it."""
+    said = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True).stdout
+    assert "pip install 'haocha[sm2]'" in said

@@ -173,6 +173,11 @@ NO_CASE = "无办件的评价在该平台没有对应的接口"
 NO_ROUND = "线下评价的报文没有评价次数，实名信息不全的追评无法上报"
 TOO_EARLY = "评价时间早于服务时间 {lag}，平台拒收（该平台允许的调整：{allowed}）"
 
+OPTIONS = frozenset(
+    {"app_mark", "tenancy", "service_path", "online_path", "offline_path", "cipher_order", "cipher_04"}
+    | {"project_prefix", "data_source", "count_in", "self_built"}
+)
+
 
 class Shandong(Dialect):
     """One platform of this type.
@@ -217,7 +222,10 @@ class Shandong(Dialect):
         self._service = {way: Mapping((*CASE, *COUNT[count_in], *number)) for way, number in CERTIFICATE.items()}
         self._districts = sorted(peer.districts.items(), key=lambda pair: -len(pair[0]))
         self._app_word = peer.secret("app_word")
-        self._key = PublicKey(peer.secret("public_key"))
+        try:
+            self._key = PublicKey(peer.secret("public_key"))
+        except ImportError as error:
+            raise ValueError(str(error)) from error
         self._own = PrivateKey.read(peer.secrets["private_key"]) if "private_key" in peer.secrets else None
 
     def operation(self, item: Item) -> Operation:
@@ -251,7 +259,7 @@ class Shandong(Dialect):
             return Outcome("invalid", words=str(faults))
         return None
 
-    def _written(self, operation: Operation | str, values: Values) -> dict[str, str]:
+    def _written(self, operation: str, values: Values) -> dict[str, str]:
         """Write one record; raises `Faults`."""
         area = self._area(values.get("areaCode", ""))
         task, handle_item = _task(values.get("taskCode", ""), values.get("taskHandleItem", ""))
@@ -304,9 +312,9 @@ class Shandong(Dialect):
             "txnCommCom": {},
         }
         answer = await client.post(self._address[operation], content=msgspec.json.encode(body), headers=self._headers)
-        outcomes = self._outcomes(records, answers.read(answer))
         return [
-            outcome._replace(adjusted=bool(_lag(item.values))) for item, outcome in zip(items, outcomes, strict=False)
+            outcome._replace(adjusted=bool(_lag(item.values)))
+            for outcome, item in zip(self._outcomes(records, answers.read(answer)), items, strict=False)
         ]
 
     def _sealed(self, message: bytes) -> str:
@@ -337,12 +345,6 @@ class Shandong(Dialect):
             ]
         except (Undecipherable, msgspec.MsgspecError, ValueError, TypeError, KeyError):
             return []
-
-
-OPTIONS = frozenset(
-    {"app_mark", "tenancy", "service_path", "online_path", "offline_path", "cipher_order", "cipher_04"}
-    | {"project_prefix", "data_source", "count_in", "self_built"}
-)
 
 
 def _task(code: str, handle_item: str) -> tuple[str, str]:
