@@ -20,6 +20,7 @@ from haocha.commands.registry import registry
 from haocha.commands.seal import seal
 from haocha.commands.serve import serve, work
 from haocha.commands.simulate import simulate
+from haocha.commands.sync import sync
 from haocha.commands.vault import vault
 from haocha.commands.version import version
 
@@ -51,6 +52,7 @@ COMMANDS = (
     inspections,
     keys,
     accounts,
+    sync,
     simulate,
     demo,
     backup,

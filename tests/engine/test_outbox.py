@@ -127,3 +127,19 @@ def test_words_of_a_platform_identify_nobody():
     person = reporting.identity(12)
     words = f"{person['userName']}的证件号 {person['certKey']} 无效，请联系 19912345678"
     assert scrub(words, person) == "***的证件号 *** 无效，请联系 ***"
+
+
+async def test_supplement_goes_the_way_of_a_rating_that_has_no_form(zhejiang, reporting_to):
+    """The phone has no code there: the 追评 of such a rating waits for nothing, whichever comes first."""
+    log = reporting_to(peer("zhejiang", zhejiang.url))
+    chance, at, person = random.Random(1), now() - timedelta(minutes=9), identity(7)
+    for project in ("9901-1", "9901-2"):
+        await log.append(service(log.install, log.vault, project, at, person))
+        await log.append(rating(log.install, log.vault, project, 1, at, person, chance, pf="6"))
+    await log.append(rating(log.install, log.vault, "9901-1", 1, at, person, chance, again=True))
+    await log.derive()
+    async with log.sending():
+        await log.until(lambda states: states == {"local": 2, "notReportable": 3})
+    await log.append(rating(log.install, log.vault, "9901-2", 1, at, person, chance, again=True))
+    await log.derive()
+    assert await log.states() == {"local": 2, "notReportable": 4}

@@ -10,7 +10,7 @@ from haocha.cli import main
 
 COMMANDS = {
     "accounts", "backup", "bench", "calendar", "check", "demo", "inspections", "keys", "migrate", "notices", "parked",
-    "policy", "rebuild", "registry", "restore", "seal", "serve", "simulate", "vault", "version", "work",
+    "policy", "rebuild", "registry", "restore", "seal", "serve", "simulate", "sync", "vault", "version", "work",
 }  # fmt: skip
 
 

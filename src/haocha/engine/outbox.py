@@ -199,8 +199,10 @@ class Sender:
             try:
                 outcomes = await self._call(client, operation, call)
             except (Unavailable, httpx.HTTPError, httpx.InvalidURL, OSError) as error:  # a TimeoutError is an OSError
-                self.breaker.failed(type(error).__name__, datetime.now(UTC), self._chance())
-                outcomes = [Outcome("unavailable", words=type(error).__name__)] * len(call)
+                # Only our own words: a library's may hold an address with what the platform wants in it.
+                words = str(error) if isinstance(error, Unavailable) and str(error) else type(error).__name__
+                self.breaker.failed(scrub(words, {}), datetime.now(UTC), self._chance())
+                outcomes = [Outcome("unavailable", words=words)] * len(call)
             for pair in zip(call, outcomes, strict=True):
                 yield pair
             if self.breaker.failures:

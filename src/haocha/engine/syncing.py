@@ -5,52 +5,27 @@ at a lower priority. The worker starts this process where there are peers, and s
 """
 
 import asyncio
-import os
 import sys
 from typing import NoReturn
 
 import asyncpg
 import structlog
 
+from haocha.engine import orders
 from haocha.engine.outbox import Sender
-from haocha.engine.process import on_signal
 from haocha.settings import Settings
 from haocha.store import install as installs
 from haocha.store import registry as registry_store
-from haocha.store.db import open_pool
-from haocha.store.instance import open_instance
 from haocha.store.log import Tail
 from haocha.store.vault import Vault
+from haocha.sync import reconcile
 from haocha.sync.contents import Reader
 from haocha.sync.dialect import dialect_of
 
-POOL_SIZE = 4
-"""Connections for what all peers share; each peer has some of its own."""
-NICE = 10
 RESTART = 2.0  # seconds
 PATIENCE = 5.0  # seconds to end in order
 
 logger = structlog.get_logger(__name__)
-
-
-async def run(settings: Settings) -> None:
-    """Report to every peer until a signal comes."""
-    os.nice(NICE)
-    stop = asyncio.Event()
-    with on_signal(stop.set):
-        async with open_instance(settings, migrate=False) as instance:
-            pool = await open_pool(instance.dsn, size=POOL_SIZE + sum(peer.concurrency + 3 for peer in settings.peers))
-            try:
-                working = asyncio.create_task(work(settings, pool))
-                ending = asyncio.create_task(stop.wait())
-                await asyncio.wait([working, ending], return_when=asyncio.FIRST_COMPLETED)
-                ending.cancel()
-                if working.done():
-                    await working
-                working.cancel()
-                await asyncio.wait([working])
-            finally:
-                pool.terminate()
 
 
 async def work(settings: Settings, pool: asyncpg.Pool) -> None:
@@ -63,6 +38,10 @@ async def work(settings: Settings, pool: asyncpg.Pool) -> None:
         for peer in settings.peers:
             dialect = dialect_of(peer)
             group.create_task(Sender(pool, dialect, reader).run(), name=f"{peer.name}: sender")
+            group.create_task(orders.run(pool, settings, peer), name=f"{peer.name}: orders")
+            if dialect.listable:
+                group.create_task(reconcile.daily(pool, settings, peer, dialect), name=f"{peer.name}: reconciliation")
+            group.create_task(orders.run(pool, settings, peer), name=f"{peer.name}: orders")
         logger.info("syncing", peers=[peer.name for peer in settings.peers])
 
 

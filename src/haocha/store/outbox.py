@@ -100,6 +100,9 @@ async def settle(connection: asyncpg.Connection, peer: str, settled: Sequence[Se
         done = [row["key"] for row in keys if row["state"] == "accepted"]
         if done:
             await connection.execute(SQL["release"], [peer] * len(done), done)
+        formless = [row["key"] for row in keys if row["state"] == "notReportable"]
+        if formless:
+            await connection.execute(SQL["with_it"], peer, formless, now)
 
 
 async def hold_again(connection: asyncpg.Connection, peer: str, position: int, now: datetime) -> bool:

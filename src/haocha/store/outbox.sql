@@ -13,7 +13,11 @@ SELECT peer, position, kind, key, needs, lane, stream, version, area, pf, level,
        CASE WHEN n.state <> 'waiting' OR n.needs IS NULL
               OR EXISTS (SELECT FROM sync.outbox o
                           WHERE o.peer = n.peer AND o.key = n.needs AND o.state IN ('accepted', 'local'))
-            THEN n.state ELSE 'held' END
+            THEN n.state
+            WHEN EXISTS (SELECT FROM sync.outbox o
+                          WHERE o.peer = n.peer AND o.key = n.needs AND o.state = 'notReportable')
+              OR EXISTS (SELECT FROM n AS f WHERE f.peer = n.peer AND f.key = n.needs AND f.state = 'notReportable')
+            THEN 'notReportable' ELSE 'held' END
   FROM n ORDER BY peer, position
 ON CONFLICT ON CONSTRAINT outbox_row DO NOTHING
 -- section: query release
@@ -21,6 +25,10 @@ ON CONFLICT ON CONSTRAINT outbox_row DO NOTHING
 UPDATE sync.outbox o SET state = 'waiting', ended_at = NULL, code = '', words = ''
   FROM (SELECT DISTINCT peer, key FROM unnest($1::text[], $2::text[]) AS d(peer, key)) d
  WHERE o.peer = d.peer AND o.needs = d.key AND o.state IN ('held', 'noService')
+-- section: query with_it
+-- $1 peer, $2 keys that there is no form for, $3 now. What needs them has none either.
+UPDATE sync.outbox SET state = 'notReportable', ended_at = $3
+ WHERE peer = $1 AND needs = ANY ($2::text[]) AND state IN ('held', 'noService')
 -- section: query oldest
 -- $1 peer, $2 after, $3 now, $4 how many
 SELECT position, kind, key, lane, stream, version, recorded_at, attempts, next_at FROM sync.outbox o

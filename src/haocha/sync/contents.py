@@ -48,6 +48,8 @@ async def load(
     rated = await _firsts(connection, decided) if decided else {}
     worked = [one.originator_id for one in recorded.values() if isinstance(one.event, TicketEvent)]
     tickets = await ticket_items.load(connection, worked) if worked else None
+    steps = [row.stream for row in rows if row.kind == "ticket"]
+    tickets = await ticket_items.load(connection, steps) if steps else ticket_items.NONE
     facts: list[Any] = [*(one.event for one in recorded.values()), *latest.values()]
     identities = await _identities(connection, reader.vault, facts)
     texts = await _texts(connection, facts)
@@ -64,6 +66,8 @@ async def load(
             case Rating.Linked() | Rating.Excluded() | Rating.Reinstated():
                 values = _which(rated[row.stream])
             case TicketEvent() if tickets is not None:
+                values = await ticket_items.write(connection, reader, one, tickets)
+            case TicketEvent():
                 values = await ticket_items.write(connection, reader, one, tickets)
             case _:
                 values = {}

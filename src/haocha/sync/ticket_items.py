@@ -63,6 +63,9 @@ class Tickets(NamedTuple):
     orders: dict[UUID, str]
 
 
+NONE: Final = Tickets({}, {})
+
+
 async def load(connection: asyncpg.Connection | asyncpg.Pool, streams: Sequence[UUID]) -> Tickets:
     """Read what `write` needs of these tickets."""
     told = await log.read_streams(connection, list(streams))
