@@ -260,7 +260,16 @@ def test_report_that_comes_late_is_recorded_and_leads_nowhere():
     ticket = opened()
     tell(ticket, ACCEPTED, FIXED)
     assert tell(ticket, REVIEWED) == [levels.Reported]
-    assert (ticket.status, ticket.verdict, ticket.reported) == ("approving", "", 4)
+    assert (ticket.status, ticket.verdict, ticket.reported) == ("approving", "", {"theirs": 4})
+
+
+def test_second_ticket_below_about_the_case_is_followed_too():
+    """Its versions are its own: a later bad rating may have opened it while ours was still open."""
+    ticket = opened()
+    tell(ticket, *WORK[:4])
+    second = reported(2, "accepted", "reviewing", ticket="second")
+    assert ticket.report(second, terms=TERMS, at=LATER, cause="jining|second|2")
+    assert (ticket.status, ticket.reported) == ("reviewing", {"theirs": 5, "second": 2})
 
 
 @pytest.mark.parametrize("reports", [WORK[:number] for number in range(1, 6)])

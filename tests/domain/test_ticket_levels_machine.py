@@ -82,7 +82,7 @@ class Levels(Life):
 
     def take(self, event, status, members, step):
         """Take a report in: it is new by its version, or it changes nothing."""
-        number = self.ticket.reported + step
+        number = self.ticket.reported.get("theirs", 0) + step
         said = {"peer": "jining", "ticket": "theirs", "number": "7", "unit": "jn-tax", "happened_at": self.now}
         report = Report(**said | members, version=number, event=event, status=status)
         cause, version = f"jining|{number}", self.ticket.version

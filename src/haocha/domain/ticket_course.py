@@ -149,7 +149,7 @@ class TicketCourse(TicketState):
         """
         if cause in self.causes:
             return False
-        late = report.version <= self.reported
+        late = report.version <= self.reported.get(report.ticket, 0)
         reopens = report.event == "reopened" and not late and not (self.is_open and self.behind)
         follows = self.is_open and not late and not reopens and report.status != "closed"
         said = msgspec.structs.asdict(report) | {"status": report.status if follows else ""}

@@ -97,8 +97,8 @@ class TicketState(Aggregate):
     """What it has decided on whether the rating counts."""
     below: str
     """The instance below that works on it and reports; '' where it is worked on here."""
-    reported: int
-    """The version that its ticket had in the last report."""
+    reported: dict[str, int]
+    """The versions that its tickets had in their last reports; a case may have had more than one there."""
     behind: Literal["", "unsatisfied", "upheld"]
     """What was decided here, and the instance below has not taken in yet."""
 
@@ -124,7 +124,7 @@ class TicketState(Aggregate):
         ticket.rounds, ticket.spent, ticket.escalated, ticket.related = 0, False, "", set()
         ticket.outcome, ticket.closed_at = "", None
         ticket.above, ticket.ruled = "", ""
-        ticket.below, ticket.reported, ticket.behind = opened.below, 0, ""
+        ticket.below, ticket.reported, ticket.behind = opened.below, {}, ""
         ticket.rated, ticket.rated_units = set(), set()
         opened.apply(ticket)
         return ticket
@@ -263,7 +263,8 @@ class TicketState(Aggregate):
 
     def _take_report(self, event: levels.Reported) -> None:
         """Follow the instance below: its unit, its review and its appeal, while the ticket is open here."""
-        self.below, self.reported = event.peer, max(self.reported, event.version)
+        self.below = event.peer
+        self.reported[event.ticket] = max(self.reported.get(event.ticket, 0), event.version)
         if event.event == "reopened" or (event.event == "overruled" and event.status not in {"", "verifying"}):
             self.behind = ""
         self.extension = None

@@ -9,7 +9,7 @@ person on the same matter, opened within the policy's days, are related (关联)
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -22,8 +22,8 @@ from haocha.domain.rating import Rating, RatingSubmitted
 from haocha.domain.ticket import Ticket
 from haocha.domain.ticket_events import Snapshot
 from haocha.handlers.handler import NOTHING, SQL, Effects, EventHandler
-from haocha.handlers.snapshots import SOURCES, Fact, is_source, snapshot, unit_of
-from haocha.store import aggregates, log, rulebook
+from haocha.handlers.snapshots import SOURCES, Fact, Rated, is_source, snapshot, unit_of
+from haocha.store import aggregates, log, members, rulebook
 from haocha.store.log import Recorded
 
 RELATED = 5  # the newest of one person and matter that a ticket is related to
@@ -128,6 +128,7 @@ class OpenTicket(EventHandler):
             terms=terms,
             at=event.recorded_at,
             cause=event.position,
+            below=_below(held.fact if held else fact),
         )
         tickets.append(ticket)
         return Effects([ticket, *self._relate(ticket, terms, event, state)])
@@ -158,6 +159,11 @@ class OpenTicket(EventHandler):
 
     def _org(self, dept: str) -> UUID:
         return ids.registry_id(self.namespace, "org", dept)
+
+
+def _below(fact: Any) -> str:
+    """Return the instance below that reported it, and has a ticket of its own; '' where it came from elsewhere."""
+    return fact.client if isinstance(fact, Rated) and fact.key_kind == members.KEY_KIND else ""
 
 
 def _pair(rated: Fact | Snapshot) -> Pair:
