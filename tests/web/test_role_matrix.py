@@ -63,6 +63,7 @@ GET  /v1/sync/orders                                          -         key
 GET  /v1/indicators                                           -         public
 GET  /v1/sync/status                                          SLUM      all
 GET  /v1/sync/outbox                                          SLUM      all
+GET  /v1/sync/reconciliations                                 SLUM      all
 GET  /v1/registry/{kind:str}                                  -         key
 GET  /v1/registry/{kind:str}/{key:path}                       -         key
 
@@ -133,6 +134,8 @@ GET  /desk/disclosures                                        U         all
 GET  /desk/sync                                               SLUM      all
 GET  /desk/sync/parts                                         SLUM      all
 POST /desk/sync/retry                                         SM        all
+GET  /desk/sync/differences                                   SLUM      all
+POST /desk/sync/differences                                   SM        all
 GET  /desk/inbox                                              HSRAILUM  all
 GET  /desk/inbox/count                                        HSRAILUM  all
 POST /desk/inbox/read                                         HSRAILUM  all

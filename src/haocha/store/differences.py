@@ -39,7 +39,10 @@ class Cell(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Day(msgspec.Struct, frozen=True, rename="camel"):
-    """A day as its latest run found it; the numbers of differences are those not settled by now."""
+    """A day as its latest run found it; the numbers of differences are those not settled by now.
+
+    `unequal` counts cells, `unsent` what is missing and was not sent again.
+    """
 
     run: int
     peer: str
@@ -55,6 +58,7 @@ class Day(msgspec.Struct, frozen=True, rename="camel"):
     altered: int
     extra: int
     doubled: int
+    unsent: int
     resent: int
     settled: int
     cells: tuple[Cell, ...] = ()

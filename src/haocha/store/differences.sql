@@ -3,19 +3,20 @@
 -- $1 peer, null for all, $2 from, $3 to, $4 what areas begin with, null for all, $5 before (peer, day), $6 of it, $7 how many.
 -- The latest run of each day, with what is unsettled by now.
 SELECT r.id, r.peer, r.day, r.source, r.taken_at, r.ended_at, r.late, c.ours, c.theirs, c.unequal,
-       d.missing, d.altered, d.extra, d.doubled, d.resent, d.settled
+       d.missing, d.altered, d.extra, d.doubled, d.unsent, d.resent, d.settled
   FROM (SELECT DISTINCT ON (day, peer) * FROM sync.reconciliations
          WHERE ($1::text IS NULL OR peer = $1) AND day BETWEEN $2 AND $3
          ORDER BY day DESC, peer, id DESC) r
   CROSS JOIN LATERAL (
     SELECT coalesce(sum(ours), 0)::bigint AS ours, coalesce(sum(theirs), 0)::bigint AS theirs,
-           count(*) FILTER (WHERE ours_digest <> theirs_digest) AS unequal
+           count(*) FILTER (WHERE (ours, ours_digest) <> (theirs, theirs_digest)) AS unequal
       FROM sync.reconciled WHERE run = r.id AND ($4::text IS NULL OR starts_with(area, $4))) c
   CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE found = 'missing' AND state <> 'settled') AS missing,
            count(*) FILTER (WHERE found = 'altered' AND state <> 'settled') AS altered,
            count(*) FILTER (WHERE found = 'extra' AND state <> 'settled') AS extra,
            count(*) FILTER (WHERE found = 'doubled' AND state <> 'settled') AS doubled,
+           count(*) FILTER (WHERE found = 'missing' AND state = 'open') AS unsent,
            count(*) FILTER (WHERE state = 'resent') AS resent, count(*) FILTER (WHERE state = 'settled') AS settled
       FROM sync.differences WHERE peer = r.peer AND day = r.day AND ($4::text IS NULL OR starts_with(area, $4))) d
  WHERE $5::date IS NULL OR r.day < $5 OR (r.day = $5 AND r.peer > $6)
@@ -23,7 +24,7 @@ SELECT r.id, r.peer, r.day, r.source, r.taken_at, r.ended_at, r.late, c.ours, c.
 -- section: query cells
 -- $1 runs, $2 what areas begin with, null for all. Where both sides do not hold the same.
 SELECT run, area, pf, level, ours, theirs, ours_digest, theirs_digest FROM sync.reconciled
- WHERE run = ANY ($1) AND ours_digest <> theirs_digest AND ($2::text IS NULL OR starts_with(area, $2))
+ WHERE run = ANY ($1) AND (ours, ours_digest) <> (theirs, theirs_digest) AND ($2::text IS NULL OR starts_with(area, $2))
  ORDER BY run, area, pf, level
 -- section: query differences
 -- $1 peer, $2 day, $3 found, null for all, $4 states, $5 what areas begin with, null for all, $6 after, $7 how many

@@ -11,12 +11,11 @@ from litestar import Request, Response, get, post
 from litestar.params import URLEncodedBody
 from litestar.response import Redirect
 
-from haocha.domain import codes
 from haocha.domain.account import Account
 from haocha.domain.workdays import SHANGHAI
 from haocha.store import outbox_again, outbox_rows
 from haocha.sync.alarms import SILENT
-from haocha.web import pages, people, sync_list, sync_stand, sync_words
+from haocha.web import differences, pages, people, sync_list, sync_stand, sync_words
 from haocha.web.context import Context
 from haocha.web.newest import Below
 from haocha.web.parameters import Parameters, cursor
@@ -80,9 +79,9 @@ async def sync_page(request: Request[Any, Any, Any]) -> Response[str]:
         reasons=await outbox_rows.reasons(context.pool, chosen.peer, area) if chosen.state == "dead" else [],
         resends=account.role in MAY_RESEND,
         done=None if done is None else f"已有 {done:,} 条重新排队，发送进程会按顺序再送。",
-        channels=codes.CHANNELS,
         levels={level: sync_words.LINES[level] if level != "0" else "没有等级" for level in sync_list.LEVELS},
         reachable=area != sync_stand.NOWHERE,
+        **await differences.part(request, chosen.peer),
         **await _shown(request, account, chosen, stands),
     )
 
