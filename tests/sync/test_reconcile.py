@@ -1,5 +1,6 @@
 """Reconciliation: what is deleted, altered, too much or there twice is found by key; what is late is no difference."""
 
+import asyncio
 import csv
 import json
 import random
@@ -25,6 +26,7 @@ NOON = datetime.combine(datetime.now(SHANGHAI).date() - timedelta(days=1), time(
 DAY = NOON.date()
 CASES = 24
 PLACE = {"supplements": 6}
+EVER = Wanted(None, DAY - timedelta(days=9), DAY)
 
 
 def number(project: int) -> str:
@@ -304,6 +306,45 @@ async def test_days_are_due_once_after_their_time(reporting_to, pool, fujian):
     told = holdings.listed(log.sender.dialect, today)
     await reconcile.run(log.pool, log.reader, "province", today, told, taken_at=after)
     assert await reconcile.due(pool, "province", at, after) == [today - timedelta(days=1)]
+
+
+async def test_daily_run_waits_until_the_platform_answers(reporting, fujian, settings, monkeypatch):
+    """Yesterday and the day before, each once; a platform that is away is asked again."""
+    monkeypatch.setattr(reconcile, "AGAIN", 0.05)
+    monkeypatch.setattr(reconcile, "LOOK", 0.05)
+    await fujian.kill()
+    peer = fujian_cases.peer(fujian.url, options={"reconcile_at": "00:00"})
+    task = asyncio.create_task(reconcile.daily(reporting.pool, settings, peer, reporting.sender.dialect))
+    await asyncio.wait([task], timeout=0.5)
+    assert await differences.days(reporting.pool, EVER, 10) == []
+    await fujian.start()
+    async with asyncio.timeout(30):
+        while len(await differences.days(reporting.pool, EVER, 10)) < 2:
+            await asyncio.wait([task], timeout=0.05)
+    await asyncio.wait([task], timeout=0.5)
+    assert not task.done()
+    task.cancel()
+    found = await differences.days(reporting.pool, EVER, 10)
+    assert [(day.day, day.ours, day.differences) for day in found] == [(DAY, 28, 0), (DAY - timedelta(days=1), 0, 0)]
+    assert await reporting.pool.fetchval("SELECT count(*) FROM sync.reconciliations") == 2
+
+
+async def test_one_reconciliation_of_a_peer_at_a_time(reporting, pool):
+    """A second one is told, and leaves the first alone."""
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    async def told():
+        began.set()
+        await go_on.wait()
+        yield []
+
+    now = datetime.now(UTC)
+    first = asyncio.create_task(reconcile.run(pool, reporting.reader, "province", DAY, told(), taken_at=now))
+    await began.wait()
+    with pytest.raises(reconcile.Busy, match="province"):
+        await compare(reporting)
+    go_on.set()
+    assert (await first).missing == 28
 
 
 def test_time_of_day_is_read_or_named():

@@ -67,11 +67,13 @@ def _check_peers(loaded: Settings) -> None:
     if not loaded.peers:
         return
     from haocha.sync.dialect import dialect_of
+    from haocha.sync.reconcile import time_of
 
     faults = []
     for peer in loaded.peers:
         try:
             dialect_of(peer)
+            time_of(peer)
         except ValueError as error:
             faults.append(f"peer {peer.name}: {error}")
     if faults:

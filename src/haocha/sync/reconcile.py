@@ -255,13 +255,16 @@ def time_of(peer: Peer) -> time:
 async def daily(pool: asyncpg.Pool, settings: Settings, peer: Peer, dialect: Dialect) -> NoReturn:
     """Reconcile yesterday and the day before every day, as soon as it is time and the platform answers.
 
-    A process that was down then does it when it is up; of several processes one does it.
+    Days before the first that is reported are left out. A process that was down then does it when it is up; of several
+    processes one does it.
     """
     at = time_of(peer)
     while True:
         pause = LOOK
         try:
             for day in await due(pool, peer.name, at, datetime.now(UTC)):
+                if peer.since is not None and day < peer.since:
+                    continue
                 reads = await reader(pool, settings)
                 await run(pool, reads, peer.name, day, listed(dialect, day), taken_at=datetime.now(UTC))
         except Busy:
