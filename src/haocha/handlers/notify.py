@@ -89,7 +89,7 @@ class Notify(EventHandler):
                 unit=ticket.unit,
                 area=ticket.snapshot.area,
             )
-            for one in said(event.event, ticket)
+            for one in _heard(said(event.event, ticket), ticket)
         ]
         return Effects(notices=[*told, *_to_citizens(event, state)])
 
@@ -120,7 +120,7 @@ def said(event: events.TicketEvent, ticket: Ticket) -> list[Say]:  # noqa: C901,
         case events.VerificationSent() if _is_awaited(event, ticket):
             return [_verification(event, ticket)]
         case events.Reminded(fired_at=None) if ticket.stage == event.stage:
-            return [say("urged", concerned(event.stage, ticket), stage=event.stage)]
+            return [say("urged", one, stage=event.stage) for one in _urged(event, ticket)]
         case events.Escalated(rule="rounds"):
             return [say("rounds_spent", "supervisor"), say("rounds_spent", "leader")]
         case events.Escalated(fired_at=None, stage=stage) if stage is not None and ticket.is_open:
@@ -134,6 +134,23 @@ def said(event: events.TicketEvent, ticket: Ticket) -> list[Say]:  # noqa: C901,
             return [say("closed", "handler", outcome=event.outcome)]
         case _:
             return []
+
+
+def _heard(told: Sequence[Say], ticket: Ticket) -> list[Say]:
+    """Leave out what is for handlers where those are an instance's below; of its end the supervisors hear."""
+    if not ticket.below:
+        return list(told)
+    return [
+        one._replace(role="supervisor") if one.kind == "closed" else one
+        for one in told
+        if one.role != "handler" or one.kind == "closed"
+    ]
+
+
+def _urged(event: events.Reminded, ticket: Ticket) -> list[AccountRole]:
+    """Return whose the stage is; of an urging from above the supervisors hear too."""
+    role = concerned(event.stage, ticket)
+    return [*dict.fromkeys((role, "supervisor"))] if event.rule.startswith(levels.ABOVE) else [role]
 
 
 def _waiting_for_unit(event: events.Opened | events.Dispatched | events.Transferred, ticket: Ticket) -> list[Say]:
