@@ -15,7 +15,9 @@ DAY = date(2026, 3, 1)
 @pytest.fixture
 def run(dsn, owner_dsn, tmp_path):
     """Return how to run a command on the test's database, with one platform named."""
-    (tmp_path / "sync.toml").write_text('[[peer]]\nname = "up"\ndialect = "haocha"\nurl = "https://province.example"\n')
+    (tmp_path / "sync.toml").write_text(
+        '[[peer]]\nname = "up"\ndialect = "zhejiang"\nurl = "https://province.example"\n'
+    )
     env = {"HAOCHA_DSN": dsn, "HAOCHA_OWNER_DSN": owner_dsn}
 
     async def run(*arguments, code=0):

@@ -40,11 +40,11 @@ class Alarm(msgspec.Struct, frozen=True):
 def alarms(figures: Figures) -> list[Alarm]:
     """Return what is wrong with a peer, the gravest first."""
     found = [*_sender(figures)]
-    for line in figures.lines:
-        if line.key in LEVELS:
-            others = [other for other in figures.lines if other.key in LEVELS and other.key != line.key]
-            found += _late(line, others)
-            found += _waiting(line, others, figures)
+    levels = [line for line in figures.lines if line.key in LEVELS]
+    for line in reversed(levels):  # the worst ratings first
+        others = [other for other in levels if other.key != line.key]
+        found += _late(line, others)
+        found += _waiting(line, others, figures)
     if dead := figures.n("dead"):
         found.append(Alarm("dead", n=dead))
     if figures.differences:

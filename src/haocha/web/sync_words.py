@@ -61,6 +61,11 @@ def span(time: timedelta | float) -> str:
     return f"{seconds} 秒" if seconds else "不到 1 秒"
 
 
+def pace(rate: float) -> str:
+    """Say how many reports go a second, or a minute where they are few."""
+    return f"{rate:.1f} 条/秒" if rate >= 1 else f"{rate * 60:.1f} 条/分" if rate else "0 条/秒"
+
+
 def awaited(key: str) -> str:
     """Name what is waited for by its key, such as `service|projectNo|serviceNumber`."""
     kind, _, rest = key.partition("|")
