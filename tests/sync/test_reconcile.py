@@ -4,8 +4,11 @@ import asyncio
 import csv
 import json
 import random
+import re
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -276,6 +279,14 @@ def test_faulty_lines_are_named(tmp_path):
     path.write_text("projectNo,level\nA,5\n")
     with pytest.raises(Unreadable, match="assessTime, pf, satisfaction is not there"):
         list(holdings.read(path, DAY))
+
+
+def test_guide_names_the_columns_of_a_file():
+    """All of them, and which are needed."""
+    guide = (Path(__file__).parents[2] / "docs" / "reconciliation.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (needed)? *\|", guide[guide.index("<!-- columns: export -->") :], re.MULTILINE)
+    fields = msgspec.structs.fields(holdings.Exported)
+    assert {(field.encode_name, "needed" if field.required else "") for field in fields} == set(rows)
 
 
 @given(

@@ -32,7 +32,7 @@ SHOWN = 20  # differences that are listed for each day
     "--theirs",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="What the platform exported, .csv or .ndjson, for one that does not list what it holds (docs/sync.md).",
+    help="What the platform exported, .csv or .ndjson, for one that does not list what it holds (docs/reconciliation.md).",
 )
 @click.option(
     "--as-of",
@@ -102,7 +102,7 @@ def _chosen(instance: Instance, name: str | None, file: Path | None) -> "list[tu
     if not listable:
         raise click.ClickException(
             f"{' '.join(peer.name for peer, _ in peers)}: this platform does not list what it holds."
-            " Let it export the day and give --theirs FILE (docs/sync.md)."
+            " Let it export the day and give --theirs FILE (docs/reconciliation.md)."
         )
     return listable
 
