@@ -9,7 +9,7 @@ import shutil
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import msgspec
 import pytest
@@ -24,6 +24,7 @@ from haocha.engine import worker
 from haocha.settings import Settings
 from haocha.store import keys as store
 from haocha.store.instance import Instance
+from haocha.sync import dialect, lines
 from haocha.web import answers, app, context, feed, submit, tickets, wire
 from haocha.web.forms import ComplaintIn, RatingIn, ServiceIn
 from haocha.web.rating_intake import UNDIGESTED
@@ -253,6 +254,23 @@ def test_table_of_parameters_of_tickets_is_that_of_the_list():
     assert set(DUES) == told["due"]
     assert set(LADDER) == told["escalated"]
     assert set(SORTS) == told["sort"]
+
+
+@pytest.mark.parametrize("struct", [lines.Line, lines.Receipt, lines.Held])
+def test_lines_between_instances_are_those_of_the_program(struct):
+    """Every member of an item, a receipt and a listed rating, and no other; ★ is required of an item."""
+    cells = [cell for cell, *_ in table(f"<!-- fields: {struct.__name__} -->")]
+    fields = msgspec.structs.fields(struct)
+    assert [name for cell in cells for name in named(cell)] == [field.encode_name for field in fields]
+    required = {name for cell in cells for name in re.findall(r"`(\w+)` ★", cell)}
+    assert struct is not lines.Line or required == {field.encode_name for field in fields if field.required}
+
+
+def test_statuses_and_kinds_of_lines_are_told():
+    """Each word that may stand there."""
+    kinds, statuses = (table(f"<!-- fields: {name} -->")[0][1] for name in ("Line", "Receipt"))
+    assert named(kinds) == list(dialect.KINDS)
+    assert named(statuses) == list(get_args(lines.Receipt.__annotations__["status"]))
 
 
 def test_flags_are_those_of_the_schema():

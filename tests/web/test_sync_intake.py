@@ -212,7 +212,7 @@ async def test_seal_of_another_stream_is_refused(site):
     line = city._line(reports.item(fact, **PERSON))
     line.stream = reports.BELOW
     answer = msgspec.json.decode((await post(city, site, msgspec.json.encode(line))).content)
-    assert [error["code"] for error in answer["errors"]] == ["sealed"]
+    assert [error["code"] for error in answer["errors"]] == ["unsealable"]
 
 
 async def test_supplement_and_contest_stand_beside_their_first(site):

@@ -108,7 +108,7 @@ def _unsealed(signed: Signed, line: Line, faults: list[Fault]) -> dict[str, str]
     try:
         return signing.unseal(signed.secret, line.stream, line.sealed)
     except signing.Unsealable:
-        faults.append(Fault("/sealed", "sealed", "密封的内容无法打开：不是用本成员的密钥为这一条密封的。"))
+        faults.append(Fault("/sealed", "unsealable", "密封的内容无法打开：不是用本成员的密钥为这一条密封的。"))
         return {}
 
 
