@@ -32,7 +32,7 @@ SHOWN = 20  # differences that are listed for each day
     "--theirs",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="What the platform exported, .csv or .ndjson, for one that does not list what it holds (docs/reconciliation.md).",
+    help="What the platform exported, .csv or .ndjson, where it lists nothing itself (docs/reconciliation.md).",
 )
 @click.option(
     "--as-of",
