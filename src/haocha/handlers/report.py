@@ -15,6 +15,7 @@ from haocha.domain import ticket_events as events
 from haocha.domain.order import OrderIssued
 from haocha.domain.rating import Rating, RatingContested, RatingSubmitted, RatingSupplemented
 from haocha.domain.service import ServiceRecorded
+from haocha.domain.ticket_levels import Overruled
 from haocha.domain.workdays import SHANGHAI
 from haocha.handlers.handler import NOTHING, Effects, Handler
 from haocha.peers import Peer
@@ -38,6 +39,7 @@ STEPS: Final = (
     events.Verified,
     events.Reopened,
     events.Closed,
+    Overruled,
 )
 """What of a ticket is reported."""
 
