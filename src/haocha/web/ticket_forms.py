@@ -10,13 +10,11 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from haocha.domain import ticket_events as events
 from haocha.domain import ticket_guards as guards
 from haocha.domain.account import Account
 from haocha.domain.codes import LEVELS
 from haocha.domain.policy import Difficulty, Stage, Terms
 from haocha.domain.ticket import Ticket
-from haocha.domain.ticket_events import TicketEvent
 from haocha.web import words
 from haocha.web.rule_words import limit
 
@@ -219,16 +217,16 @@ FIRST: Final = (
 )
 """What is offered open, the first of them that is allowed; the rest is a click away."""
 
-ABOUT: Final[dict[str, tuple[type[TicketEvent], ...]]] = {
-    "decide-extension": (events.ExtensionRequested,),
-    "decide-appeal": (events.AppealLodged,),
-    "approve": (events.FixSubmitted, events.Reviewed),
-    "return": (events.FixSubmitted, events.Reviewed),
-    "verify": (events.FixSubmitted, events.Reviewed),
-    "look-back": (events.FixSubmitted, events.Reviewed),
-    "reinstate": (events.AppealLodged,),
+ABOUT: Final = {
+    "decide-extension": ("extension_requested",),
+    "decide-appeal": ("appeal_lodged",),
+    "approve": ("fix_submitted", "reviewed"),
+    "return": ("fix_submitted", "reviewed"),
+    "verify": ("fix_submitted", "reviewed"),
+    "look-back": ("fix_submitted", "reviewed"),
+    "reinstate": ("appeal_lodged",),
 }
-"""What a decision is about: the last event of these stands above its form."""
+"""What a decision is about: the last event of these, here or as it was reported from below, stands above its form."""
 
 WHY_NOT: Final = frozenset(
     {
@@ -237,6 +235,7 @@ WHY_NOT: Final = frozenset(
         "fixer_approves",
         "no_return",
         "appeal_spent",
+        "decided_above",
         "extension_pending",
         "rounds_spent",
     }

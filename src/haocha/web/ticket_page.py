@@ -21,13 +21,25 @@ from haocha.domain.policy import Terms
 from haocha.domain.ticket import Ticket
 from haocha.domain.ticket_events import Evidence, Joined, Opened, Related, Snapshot
 from haocha.store import evidence as store
-from haocha.web import disclosure, evidence, pages, scopes, ticket_commands, ticket_facts, ticket_forms, words
+from haocha.web import (
+    disclosure,
+    evidence,
+    pages,
+    scopes,
+    ticket_commands,
+    ticket_facts,
+    ticket_forms,
+    ticket_levels,
+    timeline,
+    words,
+)
 from haocha.web.context import Context
 from haocha.web.evidence import MAY_ATTACH
 from haocha.web.people import check_form, requires_account
 from haocha.web.problems import Problem, not_found
 from haocha.web.ticket_facts import Told
 from haocha.web.ticket_forms import Choices, Field, Options
+from haocha.web.ticket_levels import Levels
 from haocha.web.timeline import Entry, There
 from haocha.web.work import MAY_OPEN, work_page
 
@@ -225,13 +237,15 @@ async def _page(
     allowed = ticket.allowed(account, rules, now)
     chosen = ticket_forms.chosen(allowed, asked)
     standing = await ticket_facts.standing(context, ticket)
+    levels = await ticket_levels.read(context, known.stream, ticket, rules, now)
     return await work_page(
         request,
         "ticket.html",
         active="/desk",
         status=status,
         ticket=ticket,
-        unit=context.registry.name("org", ticket.unit) or ticket.unit,
+        unit=_unit(context, known, levels),
+        tiers=levels,
         place=ticket_facts.place(context, ticket, standing.matter),
         running=ticket_facts.running(ticket, rules, now),
         said=ticket_facts.said(known.stream, there, context.indicators),
@@ -244,7 +258,7 @@ async def _page(
         form=_form(context, account, known, rules, chosen) if chosen else None,
         others_allowed=[command for command in allowed if command != chosen],
         reasons=ticket_forms.reasons(ticket, account, rules, now),
-        waiting=ticket_forms.WAITING[ticket.status],
+        waiting=ticket_levels.waiting(ticket, ticket_forms.WAITING[ticket.status]),
         typed=typed if typed is not None and typed.command == chosen else None,
         stranded=_stranded(typed) if typed is not None and typed.command != chosen else [],
         refused=typed.refused if typed else "",
@@ -257,6 +271,12 @@ async def _page(
     )
 
 
+def _unit(context: Context, known: Told, levels: Levels) -> str:
+    """Name who works on it, as the registry does, else as the instance below calls it."""
+    said = levels.below.unit if levels.below else ""
+    return context.registry.name("org", known.ticket.unit) or said or known.ticket.unit
+
+
 def _snapshots(known: Told) -> list[Snapshot]:
     return [one.event.snapshot for one in known.stream if isinstance(one.event, Opened | Joined)]
 
@@ -265,7 +285,7 @@ def _about(known: Told, entries: Sequence[Entry], command: str) -> Entry | None:
     """Return what is to be decided by a command, so that it stands beside the decision."""
     kinds = ticket_forms.ABOUT.get(command, ())
     pairs = zip(reversed(known.stream), reversed(entries), strict=True)
-    return next((entry for recorded, entry in pairs if isinstance(recorded.event, kinds)), None)
+    return next((entry for recorded, entry in pairs if timeline.deed(recorded) in kinds), None)
 
 
 def _form(context: Context, account: Account, known: Told, rules: Terms, command: str) -> ticket_forms.Form:

@@ -157,6 +157,12 @@ def entries(stream: Sequence[Recorded], ended: Mapping[int, Stage], there: There
     return [_entry(recorded, ended.get(recorded.originator_version), there, names) for recorded in stream]
 
 
+def deed(recorded: Recorded) -> str:
+    """Name what was done, here or as an instance below reported it, by the word of its event."""
+    event: TicketEvent = recorded.event
+    return event.event if isinstance(event, levels.Reported) else recorded.topic.partition(":")[0].partition(".")[2]
+
+
 def _entry(recorded: Recorded, ended: Stage | None, there: There, names: Names) -> Entry:
     event: TicketEvent = recorded.event
     who, role = _elsewhere(event) or names.actor(event.by)
