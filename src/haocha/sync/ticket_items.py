@@ -19,7 +19,7 @@ from haocha.domain import ticket_events as events
 from haocha.domain.rating import TextReference
 from haocha.domain.ticket import Ticket
 from haocha.domain.ticket_events import Outcome, Status
-from haocha.domain.ticket_levels import Deed, Link, Report
+from haocha.domain.ticket_levels import Deed, Link, Overruled, Report
 from haocha.store import aggregates, log, sql, vault
 from haocha.store.log import Recorded
 
@@ -80,7 +80,7 @@ async def write(
     """Return the values of a step: the members of `Step` and, by name, the texts that are still there."""
     stream = tickets.streams[recorded.originator_id]
     ticket = aggregates.replay(stream[: recorded.originator_version], Ticket)
-    event, said = recorded.event, stream[0].event.snapshot
+    event, case = recorded.event, stream[0].event.snapshot
     orders = [tickets.orders.get(UUID(part), "") for source, part in _parts(stream) if source == "province"]
     step = Step(
         type=event.TOPIC.removeprefix("ticket.").removesuffix(":v1"),
@@ -89,16 +89,17 @@ async def write(
         status=ticket.status,
         source=ticket.source,
         province_ticket=orders[-1] if orders else "",
-        project_no=said.project_no,
-        service_number=said.service_number,
-        no_case="noCase" in said.flags,
+        project_no=case.project_no,
+        service_number=case.service_number,
+        no_case="noCase" in case.flags,
         at=event.at,
         unit=ticket.unit,
         unit_name=reader.registry.name("org", ticket.unit, event.at) or "",
         evidence=tuple(_link(reader.url, ticket.id, file) for file in getattr(event, "evidence", ())),
         **_decided(event),
     )
-    texts = {name: text for name in TEXTS if (text := getattr(event, name, None)) is not None}
+    said = () if isinstance(event, Overruled) else TEXTS  # the reason of a verdict is the platform's own
+    texts = {name: text for name in said if (text := getattr(event, name, None)) is not None}
     bodies = await vault.bodies(connection, [text.id for text in texts.values()]) if texts else {}
     values: dict[str, Any] = msgspec.to_builtins(step, builtin_types=(datetime,))
     return values | {name: bodies[text.id] for name, text in texts.items() if text.id in bodies}
