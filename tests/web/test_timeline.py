@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from haocha.domain import ticket_events as events
+from haocha.domain import ticket_levels as levels
 from haocha.domain.policy import DEFAULT
 from haocha.domain.rating import TextReference
 from haocha.domain.registry import Registry
@@ -131,6 +132,75 @@ def test_every_kind_of_event_has_its_words(event_class, members, gist):
 def test_no_kind_of_event_is_left_out():
     """The table above knows them all."""
     assert {case[0] for case in CASES} == set(events.EVENTS)
+    assert {case[0] for case in ELSEWHERE} >= set(levels.EVENTS)
+
+
+ORDERED = {"peer": "province", "order": UUID(int=5)}
+BELOW = {
+    "peer": "jining",
+    "ticket": "theirs",
+    "number": "2026-7",
+    "version": 3,
+    "happened_at": AT,
+    "unit": "JN-7",
+    "unit_name": "登记中心",
+}
+ELSEWHERE = [
+    (levels.Overruled, ORDERED | {"verdict": "unsatisfied"}, "不满意", ("上级平台", "province")),
+    (
+        levels.Overruled,
+        ORDERED | {"verdict": "upheld", "dismisses": True},
+        "评价有效，申诉不成立",
+        ("上级平台", "province"),
+    ),
+    (events.Reminded, {"stage": "fix", "rule": "above:province"}, "整改", ("上级平台", "province")),
+    (
+        events.Escalated,
+        {"level": "red", "rule": "above:province", "stage": "fix"},
+        "红牌督办：上级督办",
+        ("上级平台", "province"),
+    ),
+    (levels.Reported, BELOW | {"event": "accepted", "status": "reviewing"}, "签收", ("登记中心", "jining")),
+    (
+        levels.Reported,
+        BELOW | {"event": "reviewed", "verdict": "partly", "ground": "delay", "disposition": "fix"},
+        "核实：部分属实 · 办理超时 · 整改",
+        ("登记中心", "jining"),
+    ),
+    (levels.Reported, BELOW | {"event": "appeal_lodged", "ground": "malicious"}, "申诉：恶意", ("登记中心", "jining")),
+    (
+        levels.Reported,
+        BELOW | {"event": "appeal_decided", "result": "dismissed"},
+        "申诉复核：申诉不成立",
+        ("登记中心", "jining"),
+    ),
+    (
+        levels.Reported,
+        BELOW | {"event": "verified", "result": "satisfied", "satisfaction": 5},
+        "回访：满意（非常满意）",
+        ("登记中心", "jining"),
+    ),
+    (levels.Reported, BELOW | {"event": "verified", "result": "satisfied"}, "回访：满意", ("登记中心", "jining")),
+    (
+        levels.Reported,
+        BELOW | {"event": "closed", "outcome": "fixed", "unit": "", "unit_name": ""},
+        "办结：已整改",
+        ("jining", "jining"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("event_class", "members", "gist", "who"), ELSEWHERE)
+def test_what_other_levels_did_is_told_as_theirs(event_class, members, gist, who):
+    """Who did it there, and which platform says so."""
+    entry = told(event_class, **members)
+    assert (entry.gist, (entry.who, entry.role)) == (gist, who)
+
+
+def test_evidence_that_is_kept_below_is_a_link():
+    """It is none of the files that are here."""
+    entry = told(levels.Reported, **BELOW, event="fix_submitted", evidence=(levels.Link("5f" * 32, "image/png", 3),))
+    assert (entry.evidence, len(entry.links)) == ((), 1)
 
 
 def test_handlers_and_citizens_act_without_a_name():
