@@ -151,6 +151,25 @@ async def test_resending_heals_what_was_deleted(reporting, fujian):
     assert await found(reporting) == set()
 
 
+async def test_service_record_goes_before_its_rating_once_more(reporting_to, tmp_path):
+    """Where the platform takes it by itself and may have lost it, too: a haocha above that wants it first."""
+    async with province("haocha", tmp_path, "--strict", "--member", "city", "--key", "a key of both") as above:
+        log = reporting_to(
+            peer("haocha", above.url, options={"member": "city"}, secrets={"key": "a key of both"}, name="province")
+        )
+        await log.append(*cases(log.install, log.vault, range(CASES), now=NOON, **PLACE))
+        await sent(log)
+        assert (await compare(log)).differences == 0
+        for gone in (f"{number(6)}|1|0", f"{number(6)}|1|1", f"{number(7)}|1|1"):
+            await above.tamper(delete=gone)
+        assert (await compare(log)).missing == 2
+        await differences.resend(log.pool, of=("province", DAY), by="li", now=datetime.now(UTC))
+        assert await log.states() == {"accepted": 2 * CASES, "waiting": 4}
+        await sent(log)
+        assert (await compare(log)).differences == 0
+        assert len(await above.records(projectNo=number(6))) == 3
+
+
 async def test_what_is_late_is_no_difference(reporting, fujian):
     """There, while the answer was lost and our row still waits; and accepted after they were asked."""
     key = f"rating|{number(4)}|1"

@@ -47,7 +47,8 @@ UPDATE sync.outbox s SET state = 'waiting', again_at = $3, next_at = $3, attempt
   FROM sync.outbox r
  WHERE r.peer = $1 AND r.position = ANY ($2) AND r.kind = 'rating' AND r.state = 'accepted'
    AND s.peer = $1 AND s.state = 'accepted' AND s.kind = 'service'
-   AND s.position = (SELECT max(l.position) FROM sync.outbox l WHERE l.peer = $1 AND l.key = r.needs AND l.state = 'accepted')
+   AND s.position = (SELECT max(l.position) FROM sync.outbox l
+                      WHERE l.peer = $1 AND l.key = 'service' || substr(r.key, length(r.kind) + 1) AND l.state = 'accepted')
 -- section: rows
 -- $1 peer, $2 positions, $3 now, $4 kind. What needs something that is on its way is held until that is taken.
 UPDATE sync.outbox o
