@@ -14,7 +14,7 @@ from haocha.web.context import Context
 from haocha.web.problems import Problem, unavailable
 
 NOBODY = Member("", "", 0)
-REFUSED_PER_MINUTE = 60
+REFUSED_PER_MINUTE = 600  # of one address
 
 
 class Signed(NamedTuple):
