@@ -10,6 +10,7 @@ import pytest
 
 from haocha.domain import ticket_events
 from haocha.domain.identity import IdentityDisclosed, IdentityErased
+from haocha.domain.order import OrderIssued, VerdictGiven, order_id
 from haocha.domain.rating import Dimensions, Rating
 from haocha.store import aggregates, keys, log
 from haocha.web import feed
@@ -134,6 +135,20 @@ async def test_a_move_is_seen_where_it_left_and_where_it_came(lone_site, world):
     key = await lone_site.key()
     for area in ("370102", "370103"):
         assert "rating.linked:v1" in await topics(lone_site, key, area=area)
+
+
+async def test_verdict_of_the_platform_above_happens_where_its_order_is(lone_site, world):
+    """It names the order's stream, which says the place."""
+    order = order_id(world.namespace, "province", "1")
+    at = {"received_at": ASSESSED, "digest": "0" * 64}
+    issued = OrderIssued(
+        peer="province", order_id="1", day=ASSESSED.date(), linked=True, issued_at=ASSESSED, **at, **H2
+    )
+    given = VerdictGiven(peer="province", order=order, verdict="satisfied", given_at=ASSESSED, **at)
+    await world.append((order, issued), (uuid4(), given))
+    key = await lone_site.key()
+    assert await topics(lone_site, key, area="370103", topic="order.*") == ["order.issued:v1", "order.verdict_given:v1"]
+    assert await topics(lone_site, key, area="370102", topic="order.*") == []
 
 
 @pytest.mark.usefixtures("world")

@@ -2,7 +2,7 @@
 -- section: query stretch
 -- $1 after (exclusive), $2 upto (inclusive), $3 topics, $4 the digits its area begins with, $5 hall, $6 window ('' for any),
 -- $7 how many. An event happened where it says itself, a move both where it was and where it is; else where the first event
--- of its stream says.
+-- of its stream says, or the order (下发工单) that it is about.
 SELECT e.position, e.originator_id, e.originator_version, e.topic, e.recorded_at, e.state
   FROM log.events e
  WHERE e.position > $1 AND e.position <= $2 AND e.topic = ANY($3::text[])
@@ -12,7 +12,11 @@ SELECT e.position, e.originator_id, e.originator_version, e.topic, e.recorded_at
                   SELECT first.state FROM log.events first
                    WHERE first.originator_id = e.originator_id AND first.originator_version = 1
                      AND e.originator_version > 1
-                     AND NOT e.state ?| ARRAY['area', 'areaCode', 'hall', 'snapshot', 'new']) AS told (state),
+                     AND NOT e.state ?| ARRAY['area', 'areaCode', 'hall', 'snapshot', 'new']
+                  UNION ALL
+                  SELECT issued.state FROM log.events issued
+                   WHERE issued.originator_id = (e.state ->> 'order')::uuid AND issued.originator_version = 1
+                     AND e.topic LIKE 'order.%') AS told (state),
             LATERAL (VALUES (told.state), (told.state -> 'snapshot'), (told.state -> 'old'), (told.state -> 'new'))
               AS place (said)
       WHERE coalesce(place.said ->> 'area', place.said ->> 'areaCode', '') LIKE $4 || '%'
