@@ -32,7 +32,7 @@ CREATE TABLE sync.outbox (
 CREATE INDEX outbox_waiting ON sync.outbox (peer, position) WHERE state = 'waiting';
 CREATE INDEX outbox_lane ON sync.outbox (peer, lane, position) WHERE state = 'waiting';
 CREATE INDEX outbox_key ON sync.outbox (peer, key, state);
-CREATE INDEX outbox_needs ON sync.outbox (peer, needs) WHERE state IN ('held', 'noService');
+CREATE INDEX outbox_needs ON sync.outbox (peer, needs) WHERE state IN ('held', 'noService', 'notReportable');
 CREATE INDEX outbox_held ON sync.outbox (peer, recorded_at) WHERE state = 'held';
 CREATE INDEX outbox_trouble ON sync.outbox (peer, state, position) WHERE state IN ('dead', 'noService', 'notReportable');
 CREATE INDEX outbox_pending ON sync.outbox (peer, level, recorded_at) WHERE state IN ('waiting', 'held');

@@ -49,6 +49,17 @@ def test_peer_shows_no_secret(file):
     assert repr(peer) == "Peer(name='province', dialect='zhejiang')"
 
 
+def test_area_goes_by_the_name_that_it_has_there():
+    """Of merged districts the longest match counts; others keep theirs."""
+    peer = peers.Peer(name="p", dialect="d", url="", districts={"9901": "9902", "990182": "990112"})
+    assert [peer.there(area) for area in ("990182003000", "990101000000", "980101000000", "")] == [
+        "990112003000",
+        "990201000000",
+        "980101000000",
+        "",
+    ]
+
+
 def test_no_file_names_no_peer(tmp_path):
     """Nothing is reported where nobody is named."""
     assert peers.load(tmp_path / "sync.toml", {}) == ((), [])

@@ -49,6 +49,13 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"Peer(name={self.name!r}, dialect={self.dialect!r})"
 
+    def there(self, area: str) -> str:
+        """Return an areaCode as the platform has it, where districts were merged; the longest match counts."""
+        for ours in sorted(self.districts, key=len, reverse=True):
+            if area.startswith(ours):
+                return self.districts[ours] + area[len(ours) :]
+        return area
+
     def option(self, name: str, default: Any) -> Any:
         """Return an option of the dialect; raises ValueError where it is not of the default's type."""
         value = self.options.get(name, default)

@@ -34,6 +34,18 @@ def test_oldest_go_first_and_never_two_of_a_case():
     assert positions(backlog.take(10)) == [2]
 
 
+def test_row_that_was_settled_while_it_was_read_is_not_taken_again():
+    """A page is a moment old when it comes; the next page shows whether the row waits again."""
+    backlog = Backlog()
+    backlog.add([row(1), row(2)])
+    taken = backlog.take(1)
+    backlog.look()
+    backlog.settle(taken)
+    assert backlog.add([row(1), row(2), row(3)]) == 1
+    backlog.look()
+    assert backlog.add([row(1)]) == 1
+
+
 def test_fresh_rows_have_their_share_while_old_ones_wait():
     """Of every few calls one takes what has just come."""
     backlog = Backlog()

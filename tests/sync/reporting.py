@@ -29,7 +29,7 @@ from haocha.sync.contents import Reader
 from haocha.sync.dialect import dialect_of
 
 DEPT = "11990100MB0000001X"
-TASK = "1199010000000001234567890123456"
+TASK = "1199010112233445566778899001122"
 AREA = "990101000000"
 BY_LEVEL = {level: sorted(code for code in CURRENT_INDICATORS if INDICATORS[code][0] == level) for level in range(1, 6)}
 SURNAMES, NAMES = "赵钱孙李周吴郑王", "云岫青禾远山知遥"

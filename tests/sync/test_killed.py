@@ -57,21 +57,25 @@ class Site:
                 *PROGRAM, "work", "--data", str(self.data), stdout=said, stderr=said
             )
 
-    async def kill(self, what: str) -> bool:
-        """SIGKILL; false where it is not there to be killed."""
-        if what == "postgres":
-            pid = Postgres(self.data).pid()
-        elif what == "sender":
-            pid = self._child()
-        else:
-            pid = self.worker.pid
-        if pid is None:
-            return False
+    async def kill(self, what: str) -> None:
+        """SIGKILL; what is not there is awaited."""
+        deadline = time.monotonic() + PATIENCE
+        while (pid := self._pid(what)) is None:  # it is just being started again
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
         os.kill(pid, signal.SIGKILL)
         if what == "worker":
             await self.worker.wait()
             await self.start()
-        return True
+
+    def _pid(self, what: str) -> int | None:
+        match what:
+            case "postgres":
+                return Postgres(self.data).pid()
+            case "sender":
+                return self._child()
+            case _:
+                return self.worker.pid
 
     def _child(self) -> int | None:
         """Return the process that the worker started to send."""
@@ -95,7 +99,6 @@ class Aftermath(NamedTuple):
     expected: set[tuple[str, int]]
     held: list[dict[str, Any]]
     rows: list[Any]
-    killed: list[tuple[str, bool]]
     retried: int
 
 
@@ -114,7 +117,7 @@ async def aftermath(request, tmp_path_factory):
             await read(data, "SELECT 1")
             expected = await fill(data, RATINGS[dialect])
             await platform.faults(**FAULTS)
-            killed = await torment(site, platform, random.Random(f"{SEED}|{dialect}"))
+            await torment(site, platform, random.Random(f"{SEED}|{dialect}"))
             await drained(data, {"held"})  # 追评 of those that were refused
             await platform.faults(**dict.fromkeys(FAULTS, 0))
             retried = told("sync", "retry", "--all", "--peer", "province", "--data", data)["retried"]
@@ -123,7 +126,7 @@ async def aftermath(request, tmp_path_factory):
             held = await platform.records()
         finally:
             await site.stop()
-    return Aftermath(expected, held, rows, killed, retried)
+    return Aftermath(expected, held, rows, retried)
 
 
 async def fill(data: Path, count: int) -> set[tuple[str, int]]:
@@ -138,9 +141,8 @@ async def fill(data: Path, count: int) -> set[tuple[str, int]]:
     return ratings | {(f"99010120261122{number:08}", 2) for number in range(0, count, 20)}
 
 
-async def torment(site: Site, platform: Running, chance: random.Random) -> list[tuple[str, bool]]:
+async def torment(site: Site, platform: Running, chance: random.Random) -> None:
     """Kill one after the other, each while records are being taken."""
-    killed = []
     for number, what in enumerate(KILLS):
         await taken(site.data, 200 * (number + 1))
         await asyncio.sleep(chance.uniform(0, 1))
@@ -148,10 +150,8 @@ async def torment(site: Site, platform: Running, chance: random.Random) -> list[
             await platform.kill()
             await asyncio.sleep(chance.uniform(0.2, 1))
             await platform.start()
-            killed.append((what, True))
         else:
-            killed.append((what, await site.kill(what)))
-    return killed
+            await site.kill(what)
 
 
 async def taken(data: Path, count: int) -> None:
@@ -192,8 +192,7 @@ async def read(data: Path, statement: str) -> list[Any]:
 
 
 def test_it_was_tormented(aftermath):
-    """Every kill found its process; calls failed, and single records were refused."""
-    assert [what for what, done in aftermath.killed if not done] == []
+    """Calls failed, and single records were refused."""
     assert aftermath.retried > 0
     assert sum(row["attempts"] > 1 for row in aftermath.rows) > 20
 

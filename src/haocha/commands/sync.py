@@ -1,5 +1,7 @@
 """`haocha sync …`: reporting to the platforms above, and what comes down from them."""
 
+import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -8,6 +10,7 @@ import click
 
 from haocha import logs
 from haocha.commands.options import data_option, load_settings, run
+from haocha.commands.sync_indicators import indicators
 from haocha.commands.sync_members import enrol, members, revoke
 from haocha.commands.sync_outbox import dead, replay, retry, status
 from haocha.commands.sync_reconcile import reconcile
@@ -43,12 +46,10 @@ def run_sync(data: Path | None, *, attached: bool) -> None:
 
 def _end_with_input() -> None:
     """End this process in order when the one that started it is gone."""
-    import os
-    import signal
-
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1024):  # not the buffered reader: its lock is missed when the process ends
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-for command in (status, dead, retry, replay, reconcile, enrol, members, revoke):
+for command in (status, dead, retry, replay, reconcile, indicators, enrol, members, revoke):
     sync.add_command(command)

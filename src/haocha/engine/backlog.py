@@ -24,17 +24,22 @@ class Backlog:
         self._fresh: OrderedDict[int, Row] = OrderedDict()
         self._later: list[tuple[datetime, int, Row]] = []
         self._lanes: set[str] = set()
+        self._gone: set[int] = set()
         self._taken = 0
 
     def __len__(self) -> int:
         """Return how many could be taken now."""
         return len(self._old) + len(self._fresh)
 
+    def look(self) -> None:
+        """Begin to read: what is settled from now on may still be among the rows that come."""
+        self._gone.clear()
+
     def add(self, rows: Iterable[Row], *, fresh: bool = False) -> int:
-        """Take rows in hand whose case is not; return how many."""
+        """Take rows in hand whose case is not, and that were not settled while they were read; return how many."""
         side, before = (self._fresh if fresh else self._old), len(self._lanes)
         for row in rows:
-            if row.lane not in self._lanes:
+            if row.lane not in self._lanes and row.position not in self._gone:
                 self._lanes.add(row.lane)
                 side[row.position] = row
         return len(self._lanes) - before
@@ -63,4 +68,6 @@ class Backlog:
 
     def settle(self, rows: Iterable[Row]) -> None:
         """Let go of rows that were taken, and of their cases."""
-        self._lanes.difference_update(row.lane for row in rows)
+        for row in rows:
+            self._lanes.discard(row.lane)
+            self._gone.add(row.position)

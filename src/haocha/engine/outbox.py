@@ -128,6 +128,7 @@ class Sender:
     async def fill(self, now: datetime) -> bool:
         """Read a page; say whether there is more behind it."""
         async with self.pool.acquire() as connection:
+            self.backlog.look()
             rows = await outbox.oldest(connection, self.peer.name, self._after, now, PAGE)
             self.backlog.add(rows)
             full = len(rows) == PAGE
@@ -287,11 +288,11 @@ class Sender:
             for one in settled:
                 if one.state == "waiting":
                     self.backlog.later(rows.pop(one.position), one.next_at)
-            self.backlog.back(rows.values())
-            self.backlog.settle(ended)
             lanes = [row.lane for row in ended]
-            if lanes:
-                self.backlog.add(await outbox.following(connection, self.peer.name, lanes, now))
+            following = await outbox.following(connection, self.peer.name, lanes, now) if lanes else []
+        self.backlog.back(rows.values())
+        self.backlog.settle(ended)
+        self.backlog.add(following)
 
 
 def client_of(peer: Peer) -> httpx.AsyncClient:

@@ -24,11 +24,15 @@ ON CONFLICT ON CONSTRAINT outbox_row DO NOTHING
 -- $1 peers, $2 keys that are accepted now, or go with what needs them
 UPDATE sync.outbox o SET state = 'waiting', ended_at = NULL, code = '', words = ''
   FROM (SELECT DISTINCT peer, key FROM unnest($1::text[], $2::text[]) AS d(peer, key)) d
- WHERE o.peer = d.peer AND o.needs = d.key AND o.state IN ('held', 'noService')
+ WHERE o.peer = d.peer AND o.needs = d.key AND o.state IN ('held', 'noService', 'notReportable')
 -- section: query with_it
 -- $1 peer, $2 keys that there is no form for, $3 now. What needs them has none either.
+WITH RECURSIVE formless(key) AS (
+  SELECT unnest($2::text[])
+  UNION
+  SELECT o.key FROM formless f JOIN sync.outbox o ON o.peer = $1 AND o.needs = f.key AND o.state IN ('held', 'noService'))
 UPDATE sync.outbox SET state = 'notReportable', ended_at = $3
- WHERE peer = $1 AND needs = ANY ($2::text[]) AND state IN ('held', 'noService')
+ WHERE peer = $1 AND needs IN (SELECT key FROM formless) AND state IN ('held', 'noService')
 -- section: query oldest
 -- $1 peer, $2 after, $3 now, $4 how many
 SELECT position, kind, key, lane, stream, version, recorded_at, attempts, next_at FROM sync.outbox o

@@ -161,7 +161,7 @@ def _rating(
         **_place(registry, fact, fact.assess_time),
         **({} if anonymous else identities.get(fact.subject, {})),
         **_written(fact, texts),
-        "serviceTime": fact.service_time,
+        "serviceTime": fact.service_time if service is None else service.service_time,
         "userProp": fact.user_prop,
         "deviceNo": fact.device_no,
         "deviceSeq": fact.device_seq,

@@ -29,7 +29,7 @@ from haocha.peers import Peer
 from haocha.sync import soap
 from haocha.sync.dialect import Dialect, Item, Outcome, Theirs, Unavailable, Verdict, digest
 from haocha.sync.gateway import GOOD, Gateway
-from haocha.sync.mapping import Fault, Faults, Field, Mapping, Unmappable, Values, coded, local
+from haocha.sync.mapping import Fault, Faults, Field, Mapping, Unmappable, Values, coded, first, local, moment
 
 SAVE, SUPPLEMENT, ADDRESS = "getSaveEvaluation", "getEvaluationSupplement", "getSaveEvaluationUrl"
 LIST, DETAIL = "getEvaluationList", "getEvaluationDetail"
@@ -66,20 +66,6 @@ def _spelling(option: dict[str, Any]) -> dict[str, str]:
     return option
 
 
-def _first(*names: str) -> Callable[[Values], Any]:
-    """Return a source: the first of these values that is known."""
-    return lambda values: next((values[name] for name in names if values.get(name)), None)
-
-
-def _moment(sent: str) -> str:
-    """Write a time that the service record has as text."""
-    try:
-        moment = datetime.fromisoformat(sent)
-    except ValueError:
-        raise Unmappable("不是时间") from None
-    return local(moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI))
-
-
 def _custom_fields(values: Values) -> str:
     device = str(values.get("deviceNo") or values.get("windowNo") or "").replace(",", "，")
     return f"{device},{values.get('serviceNumber', 1)},{values.get('region', '')}"
@@ -87,19 +73,19 @@ def _custom_fields(values: Values) -> str:
 
 CASE = (
     Field("EXE_ID", "projectNo", required=True, longest=50),
-    Field("itemCode", _first("proTaskCode", "taskCode", "taskHandleItem"), required=True, longest=50),
-    Field("businessCode", _first("taskCode", "taskHandleItem"), required=True, longest=50),
+    Field("itemCode", first("proTaskCode", "taskCode", "taskHandleItem"), required=True, longest=50),
+    Field("businessCode", first("taskCode", "taskHandleItem"), required=True, longest=50),
     Field("businessName", "taskName", required=True, longest=200),
     Field("proStatus", "proStatus", required=True, form=coded(STATUSES)),
     Field("projectName", "projectName", required=True, longest=200),
     Field("nodeName", "serviceName", required=True, longest=200),
     Field("regionCode", "region", required=True, longest=6),
-    Field("acceptDate", "acceptDate", required=True, form=_moment),
-    Field("resultDate", "resultDate", form=_moment),  # required where proStatus is 3
+    Field("acceptDate", "acceptDate", required=True, form=moment),
+    Field("resultDate", "resultDate", form=moment),  # required where proStatus is 3
     Field("userProp", "userProp", required=True, form=coded(USER_PROPS)),
     Field("userName", "userName", required=True, longest=200),
     Field("userPageType", "userPageType", required=True, form=coded(CERTIFICATES)),
-    Field("certKey", _first("certKey", "certkeyGOV"), required=True, longest=50),
+    Field("certKey", first("certKey", "certkeyGOV"), required=True, longest=50),
     Field("contactMobile", "mobile", required=True, longest=50),
     Field("handleUserName", "handleUserName", longest=200),
     Field("handleUserPageType", "handleUserPageType", form=coded(CERTIFICATES)),
@@ -261,11 +247,7 @@ class Fujian(Dialect):
 
     def _region(self, values: Values) -> str:
         """Return the six digits of the area, as the platform calls it."""
-        area: str = values.get("areaCode") or ""
-        for ours, theirs in self.peer.districts.items():
-            if area.startswith(ours):
-                return (theirs + area[len(ours) :])[:6]
-        return area[:6]
+        return self.peer.there(values.get("areaCode", ""))[:6]
 
     def _text(self, row: ET.Element) -> str:
         return row.findtext(self._spelling.get("writingevalua", "writingevalua")) or ""

@@ -98,6 +98,20 @@ def coded(table: Table[str, str]) -> Callable[[Any], str]:
     return form
 
 
+def first(*names: str) -> Callable[[Values], Any]:
+    """Return a source of the first of these values that is known."""
+    return lambda values: next((values[name] for name in names if values.get(name)), None)
+
+
+def moment(text: str) -> str:
+    """Write a time that stands as it was sent as `yyyy-MM-dd HH:mm:ss` in Shanghai."""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise Unmappable("不是时间") from None
+    return local(read if read.tzinfo else read.replace(tzinfo=SHANGHAI))
+
+
 def constant(value: str) -> Callable[[Values], str]:
     """Return a source that always says the same."""
     return lambda _values: value

@@ -12,22 +12,17 @@ from typing import Any, ClassVar, Literal, TypeAlias, get_args
 import httpx
 import msgspec
 
-from haocha.domain.workdays import SHANGHAI
 from haocha.peers import Peer
 from haocha.sync import shandong_answers as answers
 from haocha.sync.cipher import Form, Order, PrivateKey, PublicKey, Undecipherable
 from haocha.sync.dialect import Dialect, Item, Kind, Outcome, Unavailable
-from haocha.sync.mapping import Faults, Field, Mapping, Unmappable, Values, coded, compact, csv, local
+from haocha.sync.mapping import Faults, Field, Mapping, Unmappable, Values, coded, compact, csv, first, local, moment
 from haocha.sync.shandong_answers import Said
 
 Operation: TypeAlias = Literal["service", "online", "offline"]
 """办件服务, 线上评价, 线下评价."""
 
 # --- What is written. `required` is the platform's ★. Prefixes, districts and split codes are seen to before.
-
-
-def _first(*names: str) -> Callable[[Values], Any]:
-    return lambda values: next(filter(None, map(values.get, names)), None)
 
 
 def _of_length(length: int) -> Callable[[str], str]:
@@ -37,15 +32,6 @@ def _of_length(length: int) -> Callable[[str], str]:
         return code
 
     return form
-
-
-def _moment(text: str) -> str:
-    """Write a time of the case, which is kept as it was sent."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Unmappable("不是时间") from None
-    return local(moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI))
 
 
 def _matter_kind(code: str) -> str:
@@ -67,9 +53,9 @@ CASE = (
     Field("areaCode", "areaCode", required=True, form=_of_length(12)),
     Field("deptCode", "deptCode", longest=18),
     Field("orgcode", "orgcode", required=True),
-    Field("orgName", _first("orgName", "deptName", "proDepart"), required=True),
+    Field("orgName", first("orgName", "deptName", "proDepart"), required=True),
     Field("deptName", "deptName"),
-    Field("proDepart", _first("proDepart", "deptName")),
+    Field("proDepart", first("proDepart", "deptName")),
     Field("taskType", "taskType", form=_matter_kind),
     Field("taskCode", "taskCode", required=True, form=_of_length(31)),
     Field("taskHandleItem", "taskHandleItem", form=_of_length(33)),
@@ -81,7 +67,7 @@ CASE = (
     Field("proProjectNo", "proProjectNo"),
     Field("projectName", "projectName"),
     Field("projectType", "projectType", required=True),
-    Field("proManager", _first("proManager", "staffName")),
+    Field("proManager", first("proManager", "staffName")),
     Field("mobile", "mobile", required=True),
     Field("userName", "userName", required=True),
     Field("userProp", "userProp", required=True, form=APPLICANTS),
@@ -93,8 +79,8 @@ CASE = (
     Field("handleUserPageCode", "handleUserPageCode"),
     Field("serviceName", "serviceName", required=True),
     Field("serviceTime", "serviceTime", required=True, form=local),
-    Field("acceptDate", "acceptDate", form=_moment),
-    Field("resultDate", "resultDate", form=_moment),
+    Field("acceptDate", "acceptDate", form=moment),
+    Field("resultDate", "resultDate", form=moment),
     Field("promiseDay", "promiseDay"),
     Field("promiseType", "promiseType", form=_same("0", "1", "2", "3")),
     Field("anticipateDay", "anticipateDay"),
@@ -115,8 +101,8 @@ COUNT = {
 """Where a service record says which service of its case it is: deployed clients put the count into proStatus."""
 
 CERTIFICATE = {
-    "online": (Field("certKey", _first("certKey", "certkeyGOV"), required=True),),
-    "offline": (Field("certkeyGOV", _first("certkeyGOV", "certKey"), required=True),),
+    "online": (Field("certKey", first("certKey", "certkeyGOV"), required=True),),
+    "offline": (Field("certkeyGOV", first("certkeyGOV", "certKey"), required=True),),
 }
 """The applicant's number goes by another name where he applied online (网上办理)."""
 
@@ -131,7 +117,7 @@ ONLINE = Mapping(
         Field("writingEvaluation", "writingEvaluation"),
         Field("assessTime", "assessTime", required=True, form=local),
         Field("deptCode", "deptCode", longest=18),
-        Field("proDepart", _first("proDepart", "deptName")),
+        Field("proDepart", first("proDepart", "deptName")),
         Field("taskCode", "taskCode", form=_of_length(31)),
         Field("taskHandleItem", "taskHandleItem", form=_of_length(33)),
         Field("taskName", "taskName"),
@@ -145,7 +131,7 @@ ONLINE = Mapping(
         Field("handleUserPageType", "handleUserPageType", form=CERTIFICATES),
         Field("handleUserPageCode", "handleUserPageCode"),
         Field("promisetime", "promiseTime", form=_same("1", "2", "9")),  # spelled so here, and only here
-        Field("acceptDate", "acceptDate", form=_moment),
+        Field("acceptDate", "acceptDate", form=moment),
         Field("dataSource", "dataSource", required=True),
     )
 )
@@ -220,7 +206,6 @@ class Shandong(Dialect):
         if count_in not in COUNT:
             raise ValueError(f"option count_in must be one of {', '.join(COUNT)}, not {count_in}")
         self._service = {way: Mapping((*CASE, *COUNT[count_in], *number)) for way, number in CERTIFICATE.items()}
-        self._districts = sorted(peer.districts.items(), key=lambda pair: -len(pair[0]))
         self._app_word = peer.secret("app_word")
         try:
             self._key = PublicKey(peer.secret("public_key"))
@@ -290,11 +275,7 @@ class Shandong(Dialect):
 
     def _area(self, code: str) -> str:
         """Return an areaCode with its 12 digits, under the name that a merged district has there."""
-        for ours, theirs in self._districts:
-            if code.startswith(ours):
-                code = theirs + code[len(ours) :]
-                break
-        return code and code.ljust(12, "0")
+        return code and self.peer.there(code).ljust(12, "0")
 
     async def send(
         self, client: httpx.AsyncClient, operation: str, items: Sequence[Item], now: datetime

@@ -5,7 +5,7 @@ so of one case the platform holds one first rating and one 追评. It has no cod
 系统默认评价, is never sent: a rating that nobody gave is none.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -13,10 +13,9 @@ from urllib.parse import urlencode
 import httpx
 import msgspec
 
-from haocha.domain.workdays import SHANGHAI
 from haocha.peers import Peer
 from haocha.sync.dialect import Dialect, Item, Kind, Outcome, Unavailable
-from haocha.sync.mapping import Faults, Field, Mapping, Unmappable, Values, coded, constant, csv, local
+from haocha.sync.mapping import Faults, Field, Mapping, Values, coded, constant, csv, first, local, moment
 
 CHANNELS = {"1": "1", "2": "2", "3": "3", "4": "4", "5": "5", "7": "6"}
 """评价渠道: our 7 SMS is their 6; for our 6, the phone, they have none."""
@@ -38,20 +37,6 @@ BUSY = ("系统繁忙", "系统异常", "稍后再试")
 HEADERS = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
 
 
-def _first(*names: str) -> Callable[[Values], Any]:
-    """Return a source of the first of these values that is known."""
-    return lambda values: next((values[name] for name in names if values.get(name)), None)
-
-
-def _moment(text: str) -> str:
-    """Write a time of a service record, which stands there as it was sent, as `yyyy-MM-dd HH:mm:ss` in Shanghai."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Unmappable("不是时间") from None
-    return local(moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI))
-
-
 REPORT = (
     Field("areaCode", "areaCode", required=True, longest=12),
     Field("areaName", "areaName", longest=50),
@@ -62,10 +47,10 @@ REPORT = (
     Field("projectNo", "projectNo", required=True, longest=50),
     Field("proStatus", "proStatus", required=True, form=coded({"1": "1", "2": "2", "3": "3"})),
     Field("proDepartCode", "deptCode", longest=18),
-    Field("proDepart", _first("proDepart", "orgName", "deptName"), required=True, longest=100),
-    Field("proManager", _first("proManager", "staffName"), longest=50),
+    Field("proDepart", first("proDepart", "orgName", "deptName"), required=True, longest=100),
+    Field("proManager", first("proManager", "staffName"), longest=50),
     Field("pf", "pf", required=True, form=coded(CHANNELS)),
-    Field("certkeyGOV", _first("certkeyGOV", "certKey"), longest=50),
+    Field("certkeyGOV", first("certkeyGOV", "certKey"), longest=50),
     Field("userName", "userName", longest=100),
     Field("userProp", "userProp", form=coded(APPLICANTS)),
     Field("satisfaction", "satisfaction", required=True),
@@ -74,7 +59,7 @@ REPORT = (
     Field("assessTime", "assessTime", required=True, form=local),
     Field("assessNumber", "assessNumber", required=True, form=coded({"1": "1", "2": "2"})),
     Field("promiseTime", "promiseTime", form=coded(CASE_KINDS)),
-    Field("acceptDate", "acceptDate", form=_moment),
+    Field("acceptDate", "acceptDate", form=moment),
 )
 """报送评价. taskHandleItem is left out: the platform wants none yet (目前不传)."""
 
@@ -107,11 +92,7 @@ class Zhejiang(Dialect):
 
     def _written(self, values: Values) -> dict[str, str]:
         """Write the form, merged districts by their new codes; raises `Faults`."""
-        area = values.get("areaCode", "")
-        for old, new in self.peer.districts.items():
-            if area.startswith(old):
-                return self._report.write(values | {"areaCode": new + area[len(old) :]})
-        return self._report.write(values)
+        return self._report.write(values | {"areaCode": self.peer.there(values.get("areaCode", ""))})
 
     def operation(self, item: Item) -> str:
         """Name the only operation."""
