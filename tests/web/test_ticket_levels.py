@@ -99,6 +99,7 @@ async def test_tickets_of_the_platform_above_are_named_with_their_deadlines(tick
     told = panel(page)
     assert "SD20260001" in told
     assert re.search(r"要求 .* 前办结", told)
+    assert page.count('<div class="said">') == 1, "what was said is told once, though the platform above repeats it"
 
 
 async def test_verdict_from_above_stands_beside_the_own(ticket):

@@ -189,12 +189,18 @@ async def course(context: Context, known: Told, there: There) -> list[Entry]:
 
 
 def said(stream: Sequence[Recorded], there: There, indicators: Indicators) -> list[Said]:
-    """Return what opened the ticket and what joined it, in the order it came."""
-    return [
-        _said(recorded.event.source, recorded.event.snapshot, there, indicators)
-        for recorded in stream
-        if isinstance(recorded.event, Opened | Joined)
-    ]
+    """Return what opened the ticket and what joined it, in the order it came.
+
+    The platform above repeats what it has from us: its ticket on a rating that stands here already says nothing new.
+    """
+    told: list[Said] = []
+    known: set[UUID] = set()
+    for part in (one.event for one in stream if isinstance(one.event, Opened | Joined)):
+        texts = {text.id for text in part.snapshot.texts.values()}
+        if part.source != "province" or not told or texts - known:
+            told.append(_said(part.source, part.snapshot, there, indicators))
+        known |= texts
+    return told
 
 
 def _said(source: Source, snapshot: Snapshot, there: There, indicators: Indicators) -> Said:
