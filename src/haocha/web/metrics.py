@@ -44,3 +44,4 @@ SYNC_BREAKER = Gauge("haocha_sync_breaker_open", "1 while calls are held back", 
 SYNC_SENDER = Gauge("haocha_sync_sender_age_seconds", "Since the sender's last sign of life; -1 for none", ["peer"])
 SYNC_ANSWER = Gauge("haocha_sync_answer_age_seconds", "Since the platform's last answer; -1 for none", ["peer"])
 SYNC_DIFFERENCES = Gauge("haocha_sync_differences", "Records that the platform holds otherwise", ["peer"])
+TAKEN = Counter("haocha_taken_total", "Items of members answered", ["member", "status"])

@@ -6,14 +6,13 @@ and steps of tickets wait for what they are about. What was answered is on the d
 
 import asyncio
 import zlib
-from collections import Counter as Tally
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response, get, post
-from prometheus_client import Counter
 
 from haocha.domain.rating import RatingContested
 from haocha.domain.service import ServiceRecorded
@@ -24,7 +23,7 @@ from haocha.store.log import QueueFull, Unavailable, Verdict
 from haocha.store.members import KEY_KIND, Member
 from haocha.sync import dialect
 from haocha.sync.lines import ITEMS, MOST_ITEMS, NDJSON, RATINGS, Error, Held, Receipt
-from haocha.web import intake, submit, sync_decisions, sync_items, sync_steps
+from haocha.web import intake, metrics, submit, sync_decisions, sync_items, sync_steps
 from haocha.web.context import Context
 from haocha.web.intake import Ready
 from haocha.web.parameters import Parameters
@@ -34,7 +33,6 @@ from haocha.web.sync_auth import Signed, signed
 from haocha.web.sync_items import Decided, Step
 
 ITEMS_PER_MINUTE: Final = 600_000  # of one member: 10,000 a second
-TAKEN: Final = Counter("haocha_taken_total", "Items of members answered", ["member", "status"])
 FIRST_MISSING: Final = Receipt("retry", code="rating_missing", message="这里还没有被争议的那条评价：请先上报它。")
 
 _encoder = msgspec.json.Encoder()
@@ -108,8 +106,8 @@ async def take(context: Context, sent: Signed, lines: Sequence[bytes]) -> list[R
     receipts |= await sync_decisions.apply(context, sent.member, decided)
     for index, step in steps.items():
         receipts[index] = await sync_steps.apply(context, sent.member, step)
-    for status, count in Tally(receipt.status for receipt in receipts.values()).items():
-        TAKEN.labels(sent.member.name, status).inc(count)
+    for status, count in Counter(receipt.status for receipt in receipts.values()).items():
+        metrics.TAKEN.labels(sent.member.name, status).inc(count)
     return [receipts[index] for index in range(len(lines))]
 
 
