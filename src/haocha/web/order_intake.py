@@ -264,7 +264,13 @@ def _said(source: _Source, record: VerdictIn | UrgingIn, faults: list[Fault]) ->
     return _ready(stream, Urged(**known, level=record.level, note=note, digest=digest), writings)
 
 
-def _indicators(source: _Source, record: IndicatorsIn, faults: list[Fault]) -> Ready | list[Fault]:
+def own_list(desk: Desk, version: str, items: list[Any], *, at: datetime, by: str) -> Ready | list[Fault]:
+    """Read a list of indicators that is published here: the same form, from nobody above."""
+    record = IndicatorsIn(type="indicators", id=version, items=items, at=at.isoformat())
+    return _indicators(_Source(desk, "", b"", at), record, [], by)
+
+
+def _indicators(source: _Source, record: IndicatorsIn, faults: list[Fault], by: str = "") -> Ready | list[Fault]:
     (at,), unread = wire.times(record, "at")
     faults += unread
     items: dict[str, Indicator] = {}
@@ -290,6 +296,7 @@ def _indicators(source: _Source, record: IndicatorsIn, faults: list[Fault]) -> R
         items=listed,
         at=at,
         received_at=source.received,
+        by=by,
         digest=_digest(source, [record.at, listed]),
     )
     return _ready(indicators_id(source.desk.namespace, source.peer, record.id), fact)
