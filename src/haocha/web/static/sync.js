@@ -3,7 +3,7 @@
 "use strict";
 
 const sync = document.querySelector("[data-sync]");
-const EVERY = 5_000; // milliseconds
+const PAUSE = 5_000; // milliseconds
 const shown = {};
 
 function chosen(place) {
@@ -24,6 +24,6 @@ async function refresh() {
 }
 
 if (sync) {
-  setInterval(refresh, EVERY);
+  setInterval(refresh, PAUSE);
   document.addEventListener("visibilitychange", refresh);
 }
