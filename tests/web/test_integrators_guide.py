@@ -27,6 +27,7 @@ from haocha.store.instance import Instance
 from haocha.sync import dialect, lines
 from haocha.web import answers, app, context, feed, submit, tickets, wire
 from haocha.web.forms import ComplaintIn, RatingIn, ServiceIn
+from haocha.web.order_forms import FORMS
 from haocha.web.rating_intake import UNDIGESTED
 from haocha.web.ticket_filters import DUES, QUEUE_NAMES, SORTS
 from haocha.web.words import OUTCOMES
@@ -264,6 +265,17 @@ def test_lines_between_instances_are_those_of_the_program(struct):
     assert [name for cell in cells for name in named(cell)] == [field.encode_name for field in fields]
     required = {name for cell in cells for name in re.findall(r"`(\w+)` ★", cell)}
     assert struct is not lines.Line or required == {field.encode_name for field in fields if field.required}
+
+
+def test_items_from_above_are_those_of_the_program():
+    """Every type with every member, and no other; ★ is required."""
+    rows = {named(kind)[0]: said for kind, said in table("<!-- fields: orders -->")}
+    assert rows.keys() == FORMS.keys()
+    for kind, said in rows.items():
+        told = [re.match(r"`(\w+)`( ★)?", part).groups() for part in said.split(" · ")]
+        fields = [field for field in msgspec.structs.fields(FORMS[kind]) if field.name != "type"]
+        assert {name for name, _ in told} == {field.encode_name for field in fields}
+        assert {name for name, star in told if star} == {field.encode_name for field in fields if field.required}
 
 
 def test_statuses_and_kinds_of_lines_are_told():
