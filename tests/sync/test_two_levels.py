@@ -8,7 +8,7 @@ from haocha.domain.ticket_events import Reminded, Reopened
 from haocha.domain.ticket_levels import Reported
 from haocha.domain.workdays import SHANGHAI
 from tests.conftest import TEMPLATE
-from tests.sync.operated import city_below_province, until
+from tests.sync.levels import city_below_province, until
 
 LEVELS = (5, 5, 4, 3, 5, 2, 1, 5, 4, 5)
 BAD = "CITY-6"
