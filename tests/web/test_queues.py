@@ -14,10 +14,11 @@ from haocha.domain.policy import DEFAULT, LookBack, PolicyPublished, policy_id
 from haocha.domain.rating import TextReference
 from haocha.domain.ticket import Ticket
 from haocha.domain.ticket_events import Evidence, Snapshot
+from haocha.domain.ticket_levels import Report
 from haocha.domain.workdays import Limit
 from haocha.settings import Settings
 from haocha.store import aggregates, log
-from haocha.web import queues, scopes
+from haocha.web import desk_rows, queues, scopes, words
 from haocha.web.queues import Filters
 from haocha.web.ticket_filters import QUEUE_NAMES, SORTS
 from tests.conftest import TEMPLATE
@@ -81,6 +82,15 @@ DOINGS = {
     "verify": lambda chance: {"result": chance.choice(["satisfied", "informed", "passed", "unsatisfied", "failed"])},
     "remind": lambda _: {},
 }
+REPORTED = (
+    ("accepted", "reviewing"),
+    ("reviewed", "fixing"),
+    ("fix_submitted", "approving"),
+    ("approved", "verifying"),
+    ("closed", "closed"),
+)
+WATCHED = {"supervision", "look_back"}
+"""Queues in which also those wait that an instance below works on."""
 METHODS = {"appeal": "lodge_appeal", "return": "give_back"}
 USUAL = {"accept", "review", "fix", "approve", "verify", "dispatch"}
 """What mostly happens, so that lives come to their end."""
@@ -114,6 +124,7 @@ def life(chance, number, rulebook):
         terms=rulebook.at(10**9, AREAS[dept], dept),
         at=began,
         cause=1_000 + number,
+        below="jining" if number % 9 == 4 else "",
     )
     terms = rulebook.of(ticket.policy_version, ticket.calendar_version)
     for step in range(chance.choice((0, 2, 8, 18, 30, 36))):
@@ -128,7 +139,25 @@ def life(chance, number, rulebook):
                 break
         if command in {"appeal", "request-extension"} and chance.random() < 0.5:
             break
+    other_levels(ticket, number, terms)
     return ticket
+
+
+def other_levels(ticket, number, terms):
+    """Let the instance below report of its tickets, and the platform above send down and decide some."""
+    for version, (event, status) in enumerate(REPORTED[: number // 9 % 6] if ticket.below else (), start=2):
+        said = {"peer": "jining", "ticket": str(number), "number": f"7-{number}", "happened_at": NOW, "unit": "JN"}
+        outcome = {"outcome": "fixed"} if event == "closed" else {}
+        told = Report(**said | outcome, version=version, event=event, status=status)
+        assert ticket.report(told, terms=terms, at=NOW, cause=f"jining|{version}")
+    if number % 10 == 7 and ticket.is_open:
+        snapshot, order = ticket.snapshot, uuid5(UUID(int=4), str(number))
+        ticket.join(
+            source="province", source_id=str(order), snapshot=snapshot, terms=terms, at=NOW, cause=2_000 + number
+        )
+        verdict = ("satisfied", "unsatisfied", "upheld")[number % 3]
+        said = {"peer": "province", "order": order, "reason": None, "terms": terms, "at": NOW}
+        ticket.overrule(verdict, **said, cause=3_000 + number)
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +176,7 @@ async def told(cluster, keys, tmp_path_factory):
         await world.append((policy_id(namespace, "hr"), policy_of("hr", dept="HR", contact="unit")))
         await world.append((policy_id(namespace, "all"), policy_of("all", area="3")))
         rulebook = await site.context.rules.current()
-        chance = random.Random(11)
+        chance = random.Random(12)
         tickets = [life(chance, number, rulebook) for number in range(160)]
         written = (log.Text(TEXT.id, UUID(int=2), "等了两个小时,请回电 13800000000"),)
         groups = [log.Group(aggregates.new_events(ticket)) for ticket in tickets]
@@ -182,7 +211,7 @@ async def everything(site, account, filters, limit=7):
 def offered(site, rulebook, account, queue, ticket):
     """Say whether a queue should offer a ticket, from the guards alone."""
     terms = rulebook.of(ticket.policy_version, ticket.calendar_version)
-    if not scopes.may_see(site.context, account, ticket):
+    if not scopes.may_see(site.context, account, ticket) or (ticket.below and queue.key not in WATCHED):
         return False
     if queue.key in CHASED and account.role == "supervisor":
         return ticket.status == CHASED[queue.key]
@@ -211,6 +240,23 @@ async def test_queues_offer_what_the_guards_allow(told, account):
         if queue.counted:
             assert len(listed) == counted[queue.key], queue.key
     assert list(counted) == [queue.key for queue in queues.queues_of(account) if queue.counted]
+
+
+async def test_tickets_are_found_by_their_levels(told):
+    """Those that the platform above sent down, and those that an instance below works on, in every state."""
+    site, tickets = told
+    admin = Account(username="admin", role="admin")
+    expected = {
+        "above": {t.id for t in tickets if any(source == "province" for source, _ in t.parts)},
+        "below": {t.id for t in tickets if t.below},
+    }
+    for tier, there in expected.items():
+        rows = await everything(site, admin, Filters(tier=tier))
+        assert {row.id for row in rows} == there != set(), tier
+    row, *_ = await everything(site, admin, Filters(tier="below", status=("fixing",)), 50)
+    assert "jining 办理" in {mark.text for mark in desk_rows.marks(row)}
+    row, *_ = await everything(site, admin, Filters(tier="above"), 50)
+    assert {"省级", f"上级认定{words.RULINGS[row.above]}"} <= {mark.text for mark in desk_rows.marks(row)}
 
 
 async def test_every_queue_had_something_to_offer(told):

@@ -171,3 +171,34 @@ async def test_sheet_of_paper_counts_what_is_kept_below(ticket):
     link = Link("5f" * 32, "image/png", 2048)
     await report(ticket, 2, "fix_submitted", "approving", evidence=(link,))
     assert "凭证 1 份，存于下级平台" in await page_of(ticket, address="/print")
+
+
+async def test_citizen_reads_what_was_done_below(ticket):
+    """By the receipt that he was given here: the steps as they are, and the measures once they are approved."""
+    ticket.site.context.public_limits._per_minute = 100_000
+    rating = (await ticket.ticket()).source_id
+    known = await ticket.site.client.get(f"/v1/ratings/{rating}", headers=await ticket.site.key())
+    await report(ticket, 2, "accepted", "reviewing")
+    await report(ticket, 3, "reviewed", "fixing", verdict="substantiated", ground="attitude", disposition="fix")
+    await report(ticket, 4, "fix_submitted", "approving", measures="已增开窗口。")
+    told = (await ticket.site.client.get(f"/v1/receipts/{known.json()['receipt']}")).json()["progress"]
+    assert [step["step"] for step in told["steps"]] == ["opened", "accepted", "reviewed", "fixed"]
+    assert (told["status"], told["done"]) == ("approving", [])
+    await report(ticket, 5, "approved", "verifying")
+    await report(ticket, 6, "verified", "verifying", result="satisfied")
+    await report(ticket, 7, "closed", "closed", outcome="fixed")
+    told = (await ticket.site.client.get(f"/v1/receipts/{known.json()['receipt']}")).json()["progress"]
+    assert [(done["kind"], done["text"]) for done in told["done"]] == [("fix", "已增开窗口。")]
+    assert told["outcome"] == "fixed"
+    assert told["steps"][-2:] == [{**told["steps"][-2], "step": "verified", "how": "satisfied"}, told["steps"][-1]]
+
+
+async def test_citizen_is_told_that_the_platform_above_excluded_his_rating(ticket):
+    """And not that somebody called it untrue."""
+    ticket.site.context.public_limits._per_minute = 100_000
+    rating = (await ticket.ticket()).source_id
+    known = await ticket.site.client.get(f"/v1/ratings/{rating}", headers=await ticket.site.key())
+    await overrule(ticket, "excluded")
+    await ticket.world.react("exclude_rating")
+    page = await ticket.site.client.get(f"/receipts/{known.json()['receipt']}")
+    assert "上级平台认定" in page.text
