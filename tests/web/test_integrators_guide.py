@@ -18,13 +18,14 @@ from haocha.commands.keys import create
 from haocha.domain import ticket_events
 from haocha.domain.codes import CHANNELS, CURRENT_INDICATORS, INDICATORS, LEVELS
 from haocha.domain.complaint import KINDS
+from haocha.domain.ticket_levels import Deed
 from haocha.domain.ticket_state import LADDER, STATUSES
 from haocha.domain.workdays import SHANGHAI
 from haocha.engine import worker
 from haocha.settings import Settings
 from haocha.store import keys as store
 from haocha.store.instance import Instance
-from haocha.sync import dialect, lines
+from haocha.sync import dialect, lines, ticket_items
 from haocha.web import answers, app, context, feed, submit, tickets, wire
 from haocha.web.forms import ComplaintIn, RatingIn, ServiceIn
 from haocha.web.order_forms import FORMS
@@ -257,14 +258,15 @@ def test_table_of_parameters_of_tickets_is_that_of_the_list():
     assert set(SORTS) == told["sort"]
 
 
-@pytest.mark.parametrize("struct", [lines.Line, lines.Receipt, lines.Held])
+@pytest.mark.parametrize("struct", [lines.Line, ticket_items.Step, lines.Receipt, lines.Held])
 def test_lines_between_instances_are_those_of_the_program(struct):
     """Every member of an item, a receipt and a listed rating, and no other; ★ is required of an item."""
     cells = [cell for cell, *_ in table(f"<!-- fields: {struct.__name__} -->")]
     fields = msgspec.structs.fields(struct)
     assert [name for cell in cells for name in named(cell)] == [field.encode_name for field in fields]
     required = {name for cell in cells for name in re.findall(r"`(\w+)` ★", cell)}
-    assert struct is not lines.Line or required == {field.encode_name for field in fields if field.required}
+    starred = {field.encode_name for field in fields if field.required}
+    assert struct in {lines.Receipt, lines.Held} or required == starred
 
 
 def test_items_from_above_are_those_of_the_program():
@@ -283,6 +285,7 @@ def test_statuses_and_kinds_of_lines_are_told():
     kinds, statuses = (table(f"<!-- fields: {name} -->")[0][1] for name in ("Line", "Receipt"))
     assert named(kinds) == list(dialect.KINDS)
     assert named(statuses) == list(get_args(lines.Receipt.__annotations__["status"]))
+    assert named(table("<!-- fields: Step -->")[0][1]) == list(get_args(Deed))
 
 
 def test_flags_are_those_of_the_schema():
