@@ -18,7 +18,7 @@ from haocha.peers import Peer
 from haocha.store import differences
 from haocha.store.differences import Wanted
 from haocha.sync import holdings, reconcile
-from haocha.sync.dialect import Theirs
+from haocha.sync.dialect import Theirs, Unavailable
 from haocha.sync.holdings import Unreadable
 from haocha.sync.reconcile import Sum
 from tests.sync import fujian_cases
@@ -247,9 +247,9 @@ async def test_nothing_is_kept_of_one_that_breaks_off(reporting):
 
     async def told():
         yield [Theirs(number(1), 1, 1, "990101", "1", 1, "0" * 32)]
-        raise reconcile.Unavailable
+        raise Unavailable
 
-    with pytest.raises(reconcile.Unavailable):
+    with pytest.raises(Unavailable):
         await reconcile.run(reporting.pool, reporting.reader, "province", DAY, told(), taken_at=datetime.now(UTC))
     assert await differences.days(reporting.pool, Wanted(None, DAY, DAY), 10) == []
     assert (await compare(reporting)).differences == 0

@@ -118,6 +118,7 @@ async def _reconcile(  # noqa: PLR0917
     import httpx
 
     from haocha.commands.progress import bars
+    from haocha.engine.outbox import scrub
     from haocha.store.db import open_pool
     from haocha.sync import holdings, reconcile
     from haocha.sync.dialect import Unavailable
@@ -145,7 +146,7 @@ async def _reconcile(  # noqa: PLR0917
                             progress=progress,
                         )
                 except (Unavailable, httpx.HTTPError) as error:
-                    why = str(error) or type(error).__name__
+                    why = scrub(str(error), {}) if isinstance(error, Unavailable) else type(error).__name__
                     raise click.ClickException(f"{peer.name} did not tell what it holds of {day}: {why}") from None
                 except (reconcile.Busy, holdings.Unreadable) as error:
                     raise click.ClickException(str(error)) from None

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple, NoReturn
 
 import asyncpg
-import httpx
 import msgspec
 import structlog
 
@@ -21,12 +20,11 @@ from haocha.domain.workdays import SHANGHAI
 from haocha.peers import Peer
 from haocha.settings import Settings
 from haocha.store import install, registry, sql
-from haocha.store.db import AWAY
 from haocha.store.outbox import Row
 from haocha.store.vault import Vault
 from haocha.sync import contents
 from haocha.sync.contents import Reader
-from haocha.sync.dialect import Dialect, Item, Theirs, Unavailable, digest
+from haocha.sync.dialect import Dialect, Item, Theirs, digest
 from haocha.sync.holdings import PAGE, Told, key_of, listed
 
 STATEMENTS: Final = sql.load(Path(__file__).with_suffix(".sql"))
@@ -269,11 +267,8 @@ async def daily(pool: asyncpg.Pool, settings: Settings, peer: Peer, dialect: Dia
                 await run(pool, reads, peer.name, day, listed(dialect, day), taken_at=datetime.now(UTC))
         except Busy:
             pass
-        except (Unavailable, httpx.HTTPError, *AWAY) as error:
+        except Exception as error:  # noqa: BLE001 (whatever it is, reports go on; what a platform said is not for a log)
             logger.warning("not_reconciled", peer=peer.name, error=type(error).__name__)
-            pause = AGAIN
-        except Exception:
-            logger.exception("not_reconciled", peer=peer.name)  # whatever a platform tells: reporting to it goes on
             pause = AGAIN
         await asyncio.sleep(pause)
 
