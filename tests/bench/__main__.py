@@ -13,10 +13,12 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import ingest, loop, parts, queues, volume
+from tests.bench import ingest, loop, parts, queues, reporting, volume
 
-PARTS = ("single", "batches", "volume", "loop", "queues")
+PARTS = ("single", "batches", "volume", "loop", "queues", "ciphers", "own", "outage", "backlog")
 LIVES = 400
+CIPHERED, REPORTED, A_DAY = 8_000, 60_000, 20_000
+BACKLOG, BACKLOG_SECONDS = 500_000, 30.0
 LISTED_SECONDS = 30.0
 FEW_TICKETS, MANY_TICKETS = 2_000, 200_000
 
@@ -61,6 +63,16 @@ async def _measure(  # noqa: PLR0917
                     figures[part] = await ingest.batches(bench, batch_ratings, say)
                 elif part == "loop":
                     figures[part] = await loop.measure(bench, LIVES, LISTED_SECONDS, say)
+                elif part == "ciphers":
+                    figures[part] = {
+                        str(batch): await reporting.ciphers(bench, batch, CIPHERED, say) for batch in (1, 10)
+                    }
+                elif part == "own":
+                    figures[part] = await reporting.own(bench, REPORTED, say)
+                elif part == "outage":
+                    figures[part] = await reporting.outage(bench, A_DAY, say)
+                elif part == "backlog":
+                    figures[part] = await reporting.backlog(bench, BACKLOG, BACKLOG_SECONDS, say)
                 elif part == "queues":
                     figures[part] = await queues.measure(bench, FEW_TICKETS, MANY_TICKETS, say)
                 else:
@@ -124,6 +136,33 @@ def rows(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
                 "≤ 150 ms",
             ),
             ("  tickets' events folded per second", f"{pages['fold_rate']:,.0f}", ""),
+        ]
+    return [*lines, *reporting_rows(figures)]
+
+
+def reporting_rows(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return the lines of what reports to a province."""
+    lines = []
+    for batch, one in figures.get("ciphers", {}).items():
+        lines += [
+            (f"Shandong type, {batch} a call, per core ÷ the same encryptions", f"{one['ratio']:.2f}", "≥ 0.7"),
+            ("  items per core (bare)", f"{one['per_core']:,.0f} ({one['bare_per_core']:,.0f})", ""),
+        ]
+    if own := figures.get("own"):
+        lines.append(("haocha type, ratings per second acknowledged", f"{own['per_second']:,.0f}", "≥ 3,000"))
+    if outage := figures.get("outage"):
+        lines.append(
+            (f"Fujian type, {outage['items']:,} ratings after an outage", f"{outage['minutes']:.1f} min", "≤ 10 min")
+        )
+    if backlog := figures.get("backlog"):
+        lines += [
+            ("ingest p99 while 500,000 rows drain ÷ without", f"{backlog['ratio']:.2f}", "≤ 1.3"),
+            ("  alone / draining", f"{backlog['p99_alone_ms']:.1f} / {backlog['p99_usual_ms']:.1f} ms", ""),
+            (
+                f"  draining flat out, at {backlog['flat_out_per_second']:,.0f} rows/s",
+                f"{backlog['flat_out_ratio']:.2f} ({backlog['p99_flat_out_ms']:.1f} ms)",
+                "",
+            ),
         ]
     return lines
 

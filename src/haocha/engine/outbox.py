@@ -9,6 +9,7 @@ never does.
 import asyncio
 import random
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,8 +37,10 @@ REPORTED: Final = Counter("haocha_reported_total", "Items that a peer has answer
 PAGE: Final = 2_000
 """Rows read at a time."""
 FRESH_PAGE: Final = 250
-LEAST: Final = 20
-"""Rows that are read and settled together, even where a call holds one."""
+LEAST: Final = 100
+"""Rows that are read together, even where a call holds one."""
+SETTLE: Final = 0.5
+"""Seconds after which what was answered is written, though more of the rows that were read are still to be sent."""
 LOOK: Final = 0.2  # seconds between two looks where nothing waits
 BEAT: Final = 5.0  # seconds between two signs of life
 TURN: Final = 2.0  # seconds between two attempts to become the sender
@@ -159,22 +162,27 @@ class Sender:
     @property
     def size(self) -> int:
         """Rows that are read, sent and settled together."""
-        return max(LEAST, self.peer.batch, self.dialect.usual)
+        return max(LEAST, 4 * self.peer.batch, self.dialect.usual)
 
     async def deliver(self, client: httpx.AsyncClient, rows: Sequence[Row]) -> None:
         """Send rows of different cases and write what became of each."""
-        now = datetime.now(UTC)
-        readable, settled = await self._read(rows)
-        outcomes = {item.position: found for item in readable if (found := self.dialect.check(item, now)) is not None}
-        wanted = [item for item in readable if item.position not in outcomes]
-        async for item, outcome in self._send(client, wanted):
-            outcomes[item.position] = outcome
-        now = datetime.now(UTC)
         by_position = {row.position: row for row in rows}
+        readable, settled = await self._read(rows)
+        now, written = datetime.now(UTC), time.monotonic()
+        wanted = []
         for item in readable:
-            if item.position in outcomes:
-                settled.append(self._settled(item, by_position[item.position], outcomes[item.position], now))
-        await self._settle(by_position, settled, now)
+            outcome = self.dialect.check(item, now)
+            if outcome is None:
+                wanted.append(item)
+            else:
+                settled.append(self._settled(item, by_position[item.position], outcome, now))
+        async for item, outcome in self._send(client, wanted):
+            settled.append(self._settled(item, by_position[item.position], outcome, datetime.now(UTC)))
+            if time.monotonic() - written > SETTLE:
+                await self._settle(by_position, settled)
+                settled, written = [], time.monotonic()
+        await self._settle(by_position, settled)
+        self.backlog.back(by_position.values())
 
     async def _read(self, rows: Sequence[Row]) -> tuple[list[Item], list[Settled]]:
         """Read what the rows stand for; what cannot be read is dead, and harms no other."""
@@ -184,8 +192,9 @@ class Sender:
             raise
         except Exception as error:
             if len(rows) == 1:
-                logger.exception("item_unreadable", peer=self.peer.name, position=rows[0].position)
-                words = f"内容无法读取: {type(error).__name__}"
+                name = type(error).__name__
+                logger.error("item_unreadable", peer=self.peer.name, position=rows[0].position, error=name)  # noqa: TRY400
+                words = f"内容无法读取: {name}"
                 return [], [Settled(rows[0].position, "dead", datetime.now(UTC), code="unreadable", words=words)]
         items, dead = [], []
         for row in rows:
@@ -275,8 +284,9 @@ class Sender:
             scrub(outcome.words, item.values),
         )
 
-    async def _settle(self, rows: dict[int, Row], settled: list[Settled], now: datetime) -> None:
-        """Write what became of rows, put back those that were not tried, and go on with the cases of the others."""
+    async def _settle(self, rows: dict[int, Row], settled: list[Settled]) -> None:
+        """Write what became of some of `rows`, take them out of it, and go on with their cases."""
+        now = datetime.now(UTC)
         async with self.pool.acquire() as connection:
             final = [one for one in settled if one.state != "held"]
             if final:
@@ -290,7 +300,6 @@ class Sender:
                     self.backlog.later(rows.pop(one.position), one.next_at)
             lanes = [row.lane for row in ended]
             following = await outbox.following(connection, self.peer.name, lanes, now) if lanes else []
-        self.backlog.back(rows.values())
         self.backlog.settle(ended)
         self.backlog.add(following)
 

@@ -41,7 +41,6 @@ async def work(settings: Settings, pool: asyncpg.Pool) -> None:
             group.create_task(orders.run(pool, settings, peer), name=f"{peer.name}: orders")
             if dialect.listable:
                 group.create_task(reconcile.daily(pool, settings, peer, dialect), name=f"{peer.name}: reconciliation")
-            group.create_task(orders.run(pool, settings, peer), name=f"{peer.name}: orders")
         logger.info("syncing", peers=[peer.name for peer in settings.peers])
 
 
