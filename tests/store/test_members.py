@@ -1,4 +1,4 @@
-"""Members: their secrets can be derived again, and what they reported is found by day, not by looking through the log."""
+"""Members: their secrets can be derived again; what they reported is found by day, without looking through the log."""
 
 from datetime import UTC, date, datetime
 
