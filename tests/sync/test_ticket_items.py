@@ -10,9 +10,12 @@ from haocha.domain.order import OrderIssued, order_id
 from haocha.domain.rating import TextReference
 from haocha.domain.registry import Registry
 from haocha.domain.ticket import STATUSES
-from haocha.domain.ticket_levels import Deed
+from haocha.domain.ticket_levels import Deed, Link, Report
+from haocha.engine.reactor import Reactor
+from haocha.handlers import report as handlers_report
 from haocha.handlers.report import STEPS
-from haocha.store import log
+from haocha.peers import Peer
+from haocha.store import aggregates, log, rulebook
 from haocha.store.log import Group, NewEvent, Text
 from haocha.store.vault import Vault
 from haocha.sync import ticket_items
@@ -198,3 +201,46 @@ def test_every_step_that_is_reported_has_its_word():
     """The handler that reports and the words between two levels are the same."""
     names = {step.TOPIC.removeprefix("ticket.").removesuffix(":v1") for step in STEPS}
     assert names == set(Deed.__args__)
+
+
+async def test_what_was_done_below_is_passed_on_above(world, reader):
+    """City, province, nation: the province tells as what it was there, with its unit, words and evidence."""
+    await world.rate("case", dept="JN", area="990102000000", key_kind="member", client="jining")
+    await world.react("open_ticket")
+    (ticket,) = await world.tickets()
+    case, measures = Case(world, ticket.id, ticket.opened_at), await words(world, "已培训。")
+    link = Link("5f" * 32, "image/png", 3, "https://city.example/e")
+    said = {"peer": "jining", "ticket": "theirs", "number": "7", "unit": "JN", "unit_name": "登记中心"}
+    rules = await rulebook.load(world.pool, world.install)
+    terms = rules.of(ticket.policy_version, ticket.calendar_version)
+    told = (
+        ("accepted", "reviewing", {}),
+        ("reviewed", "fixing", {"verdict": "partly", "ground": "delay", "disposition": "fix"}),
+        ("fix_submitted", "approving", {"measures": measures, "evidence": (link,)}),
+        ("overruled", "approving", {}),
+        ("closed", "closed", {"outcome": "fixed"}),
+    )
+    for version, (event, status, members) in enumerate(told, start=2):
+        report = Report(**said | members, version=version, event=event, status=status, happened_at=ASSESSED)
+        assert ticket.report(report, terms=terms, at=case.at, cause=f"jining|theirs|{version}")
+    await log.append(world.pool, [Group(aggregates.new_events(ticket))])
+    tickets = await ticket_items.load(world.pool, [ticket.id])
+    passed = await passed_on(world)
+    values = [await ticket_items.write(world.pool, reader, one, tickets) for one in passed]
+    assert [one["type"] for one in values] == ["accepted", "reviewed", "fix_submitted", "closed"]
+    assert {one["unitName"] for one in values} == {"登记中心"}
+    assert (values[1]["verdict"], values[1]["ground"], values[1]["disposition"]) == ("partly", "delay", "fix")
+    assert (values[2]["measures"], values[2]["evidence"][0]["url"]) == ("已培训。", link.url)
+    assert values[3]["outcome"] == "fixed"
+
+
+async def passed_on(world):
+    """Return the events of tickets that go up to a platform of our own kind."""
+    options, secrets = {"member": "here"}, {"key": "k" * 44}
+    up = Peer(name="nation", dialect="haocha", url="http://localhost", options=options, secrets=secrets)
+    handler = handlers_report.Report(world.install, up)
+    while await Reactor(world.pool, [handler]).step(handler):
+        pass
+    rows = await world.pool.fetch("SELECT stream, position FROM sync.outbox WHERE kind = 'ticket' ORDER BY position")
+    stream = {one.position: one for one in await log.read_stream(world.pool, rows[0]["stream"])}
+    return [stream[row["position"]] for row in rows]

@@ -15,7 +15,7 @@ from haocha.domain import ticket_events as events
 from haocha.domain.order import OrderIssued
 from haocha.domain.rating import Rating, RatingContested, RatingSubmitted, RatingSupplemented
 from haocha.domain.service import ServiceRecorded
-from haocha.domain.ticket_levels import Overruled
+from haocha.domain.ticket_levels import Overruled, Reported
 from haocha.domain.workdays import SHANGHAI
 from haocha.handlers.handler import NOTHING, Effects, Handler
 from haocha.peers import Peer
@@ -42,6 +42,9 @@ STEPS: Final = (
     Overruled,
 )
 """What of a ticket is reported."""
+
+FOLLOWED: Final = frozenset({"reopened", "overruled"})
+"""What an instance below reports that it has taken in from here: the platform above has heard it from us."""
 
 DECISIONS: Final = (Rating.Linked, Rating.Excluded, Rating.Reinstated)
 FACTS: Final[dict[type, Kind]] = {
@@ -80,7 +83,7 @@ class Report(Handler):
         super().__init__(install)
         self.peer = peer
         self.dialect = dialect_of(peer)
-        kinds: dict[Kind, tuple[Any, ...]] = {"decision": DECISIONS, "ticket": STEPS}
+        kinds: dict[Kind, tuple[Any, ...]] = {"decision": DECISIONS, "ticket": (*STEPS, Reported)}
         wanted = [kind for kind, each in FACTS.items() if each != "contested" or "contested" in self.dialect.kinds]
         wanted += [event for each, group in kinds.items() if each in self.dialect.kinds for event in group]
         self.topics = tuple(event.TOPIC for event in wanted)  # type: ignore[attr-defined, misc]
@@ -92,7 +95,7 @@ class Report(Handler):
 
     async def load(self, connection: asyncpg.Connection, batch: Sequence[Recorded], _cursor: str | None) -> Any:
         """Read the streams that decisions and steps are about, and the orders (下发工单) behind them."""
-        streams = {event.originator_id for event in batch if isinstance(event.event, (*DECISIONS, *STEPS))}
+        streams = {event.originator_id for event in batch if isinstance(event.event, (*DECISIONS, *STEPS, Reported))}
         known = await log.read_streams(connection, list(streams))
         orders = await log.read_streams(connection, [order for stream in known.values() for order in _orders(stream)])
         return State(known, {order: stream[0].event for order, stream in orders.items()})
@@ -106,6 +109,8 @@ class Report(Handler):
         event, stream, version = recorded.event, recorded.originator_id, recorded.originator_version
         since = self.peer.since
         if since is not None and recorded.recorded_at.astimezone(SHANGHAI).date() < since:
+            return None
+        if isinstance(event, Reported) and (not event.status or event.event in FOLLOWED):
             return None
         kind: Kind = FACTS.get(type(event)) or ("decision" if isinstance(event, DECISIONS) else "ticket")
         about = self._about(recorded, state)

@@ -1,7 +1,8 @@
 """What became of a ticket, told upwards: the step that a city writes, and that the instance above reads.
 
-A step is one event of the city's ticket with what the ticket is then. The instance above finds its own ticket by the id
-of its order, where the city got one from it, else by the case; it keeps what was written under ids of its own.
+A step is one event of the city's ticket with what the ticket is then; what an instance below the city reported is
+passed on as what it was there. The instance above finds its own ticket by the id of its order, where the city got one
+from it, else by the case; it keeps what was written under ids of its own.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ from haocha.domain import ticket_events as events
 from haocha.domain.rating import TextReference
 from haocha.domain.ticket import Ticket
 from haocha.domain.ticket_events import Outcome, Status
-from haocha.domain.ticket_levels import Deed, Link, Overruled, Report
+from haocha.domain.ticket_levels import Deed, Link, Overruled, Report, Reported
 from haocha.store import aggregates, log, sql, vault
 from haocha.store.log import Recorded
 
@@ -83,7 +84,7 @@ async def write(
     event, case = recorded.event, stream[0].event.snapshot
     orders = [tickets.orders.get(UUID(part), "") for source, part in _parts(stream) if source == "province"]
     step = Step(
-        type=event.TOPIC.removeprefix("ticket.").removesuffix(":v1"),
+        type=event.event if isinstance(event, Reported) else event.TOPIC.removeprefix("ticket.").removesuffix(":v1"),
         ticket=ticket.id,
         number=ticket.number,
         status=ticket.status,
@@ -94,8 +95,8 @@ async def write(
         no_case="noCase" in case.flags,
         at=event.at,
         unit=ticket.unit,
-        unit_name=reader.registry.name("org", ticket.unit, event.at) or "",
-        evidence=tuple(_link(reader.url, ticket.id, file) for file in getattr(event, "evidence", ())),
+        unit_name=reader.registry.name("org", ticket.unit, event.at) or _called(stream[: recorded.originator_version]),
+        evidence=_evidence(reader.url, ticket.id, event),
         **_decided(event),
     )
     said = () if isinstance(event, Overruled) else TEXTS  # the reason of a verdict is the platform's own
@@ -103,6 +104,19 @@ async def write(
     bodies = await vault.bodies(connection, [text.id for text in texts.values()]) if texts else {}
     values: dict[str, Any] = msgspec.to_builtins(step, builtin_types=(datetime,))
     return values | {name: bodies[text.id] for name, text in texts.items() if text.id in bodies}
+
+
+def _called(stream: Sequence[Recorded]) -> str:
+    """Return what an instance below calls the unit; '' where none has said."""
+    reports = (one.event for one in reversed(stream) if isinstance(one.event, Reported) and one.event.status)
+    return next((report.unit_name for report in reports), "")
+
+
+def _evidence(url: str, ticket: UUID, event: Any) -> tuple[Link, ...]:
+    """Return links to our files; what an instance below keeps stays linked there."""
+    if isinstance(event, Reported):
+        return event.evidence
+    return tuple(_link(url, ticket, file) for file in getattr(event, "evidence", ()))
 
 
 def _link(url: str, ticket: UUID, file: events.Evidence) -> Link:
@@ -118,9 +132,13 @@ def _parts(stream: Sequence[Recorded]) -> list[tuple[str, str]]:
     return [(part.source, part.source_id) for part in parts]
 
 
-def _decided(event: Any) -> dict[str, Any]:
+def _decided(event: Any) -> dict[str, Any]:  # noqa: PLR0911 (one answer per kind of event)
     """Return what the event itself decides."""
     match event:
+        case Reported():
+            return {
+                name: getattr(event, name) for name in ("verdict", "ground", "disposition", "result", "satisfaction")
+            }
         case events.Reviewed():
             return {"verdict": event.verdict, "ground": event.ground, "disposition": event.disposition}
         case events.AppealLodged():
