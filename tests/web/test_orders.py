@@ -18,6 +18,7 @@ from tests.world import World
 SECRET = "a-secret-that-both-know"
 PEERS = (
     Peer(name="province", dialect="haocha", url="https://above.example", secrets={"down": SECRET}),
+    Peer(name="shandong", dialect="shandong", url="https://other.example", secrets={"down": SECRET}),
     Peer(name="mute", dialect="haocha", url="https://mute.example"),
 )
 
@@ -295,3 +296,20 @@ async def _stream(site, stream):
 
 async def _body(site, reference):
     return await site.pool.fetchval("SELECT body FROM private.texts WHERE id = $1", reference.id)
+
+
+async def test_case_is_known_by_what_it_is_called_here(site):
+    """The Shandong type calls a case with a prefix that most of our systems do not know."""
+    world = World(site.pool, site.context.install)
+    for number in ("2026-0001", "372026-0002"):
+        await world.rate(number)
+    items = [ticket(projectNo=number) for number in ("372026-0001", "372026-0002", "372026-0003")]
+    answer = await push(site, items, peer="shandong")
+    assert [one["status"] for one in answer.json()["results"]] == [201] * 3
+    called = []
+    for item in items:
+        (issued,) = await _stream(site, order_id(site.context.install.namespace, "shandong", item["id"]))
+        called.append((issued.event.project_no, issued.event.said.get("projectNo")))
+    assert called == [("2026-0001", "372026-0001"), ("372026-0002", None), ("372026-0003", None)]
+    again = await push(site, items, peer="shandong")
+    assert [one["status"] for one in again.json()["results"]] == [200] * 3

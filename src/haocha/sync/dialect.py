@@ -127,9 +127,19 @@ class Dialect(ABC):
         """Tell the ratings it holds whose assessTime is of `day` (Shanghai), where it is `listable`."""
         raise NotImplementedError(f"{self.name} lists nothing on {day} for {client}")
 
+    @classmethod
+    def numbers(cls, _peer: Peer, project_no: str) -> tuple[str, ...]:
+        """Return what a case may be called here that the platform sends down, the likeliest first."""
+        return (project_no,)
+
 
 def dialect_of(peer: Peer) -> Dialect:
     """Make the dialect of a peer; raises ValueError with what is wrong."""
+    return kind_of(peer)(peer)
+
+
+def kind_of(peer: Peer) -> type[Dialect]:
+    """Return the dialect that a peer names; raises ValueError where there is none."""
     try:
         module = import_module(f"haocha.sync.{peer.dialect}")
         kind: type[Dialect] = module.DIALECT
@@ -137,7 +147,7 @@ def dialect_of(peer: Peer) -> Dialect:
         if getattr(error, "name", "") not in {f"haocha.sync.{peer.dialect}", "DIALECT"}:
             raise ValueError(f"dialect {peer.dialect}: {error}") from error
         raise ValueError(f"dialect {peer.dialect} is not known: there is no haocha/sync/{peer.dialect}.py") from None
-    return kind(peer)
+    return kind
 
 
 def digest(values: dict[str, Any]) -> str:

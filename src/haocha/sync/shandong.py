@@ -152,6 +152,7 @@ OFFLINE = Mapping(
 )
 """线下评价, the short form: halls, and whoever is anonymous."""
 
+PREFIX = "37"
 HALL_DEVICES = frozenset({"4", "5"})
 
 SELF_BUILT = "自建事项（事项编码含 {marker}）不上报"
@@ -199,7 +200,7 @@ class Shandong(Dialect):
         if order not in get_args(Order):
             raise ValueError(f"option cipher_order must be C1C3C2 or C1C2C3, not {order}")
         self._form = Form(order, marked=peer.option("cipher_04", default=True))
-        self._prefix = peer.option("project_prefix", "37")
+        self._prefix = peer.option("project_prefix", PREFIX)
         self._data_source = peer.option("data_source", "165")
         self._self_built = peer.option("self_built", "00000000")
         count_in = peer.option("count_in", "serviceNumber")
@@ -268,6 +269,12 @@ class Shandong(Dialect):
                 return ONLINE.write(known)
             case _:
                 return OFFLINE.write(known)
+
+    @classmethod
+    def numbers(cls, peer: Peer, project_no: str) -> tuple[str, ...]:
+        """Return a case's number without the prefix and with it: some of our systems have it already."""
+        bare = project_no.removeprefix(peer.option("project_prefix", PREFIX))
+        return (bare, project_no) if bare != project_no else (project_no,)
 
     def _case_number(self, number: str) -> str:
         """Return a projectNo as the platform knows it: some systems bring its prefix along, most do not."""

@@ -5,7 +5,7 @@ go into the vault and what was written among the texts, as with ratings; codes a
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -24,6 +24,7 @@ from haocha.store.log import Batcher, Group, Identity, NewEvent, Verdict
 from haocha.store.texts import Writings
 from haocha.store.vault import Vault
 from haocha.sync import signing
+from haocha.sync.dialect import kind_of
 from haocha.web import wire
 from haocha.web.forms import Form
 from haocha.web.order_forms import FORMS, IndicatorIn, IndicatorsIn, TicketIn, UrgingIn, VerdictIn
@@ -74,19 +75,22 @@ class Taken(NamedTuple):
         return answer
 
 
-class _Typed(msgspec.Struct):
-    """What says of which kind an item is."""
+class _Typed(msgspec.Struct, rename="camel"):
+    """What says of which kind an item is, and which case it names."""
 
     type: Any = None
+    project_no: Any = None
+    service_number: Any = None
 
 
 class _Source(NamedTuple):
-    """From whom, under which secret identities are sealed, and when it came."""
+    """From whom, under which secret identities are sealed, when it came, and what cases are called here."""
 
     desk: Desk
     peer: str
     secret: bytes
     received: datetime
+    numbers: Mapping[str, str] = {}
 
 
 async def take(
@@ -100,7 +104,7 @@ async def take(
     received: datetime,
 ) -> list[Taken]:
     """Put the items into the log and say what became of each, in order; raises `QueueFull` and `Unavailable`."""
-    source = _Source(desk, peer.name, secret, received)
+    source = _Source(desk, peer.name, secret, received, await _numbers(desk, pool, peer, items))
     read = [_read(source, item) for item in items]
     waiting = {index: batcher.submit(ready.group) for index, ready in enumerate(read) if isinstance(ready, Ready)}
     await asyncio.gather(*waiting.values(), return_exceptions=True)  # what fails is raised below, after all ended
@@ -108,6 +112,24 @@ async def take(
         await _settled(pool, ready, waiting[index].result()) if isinstance(ready, Ready) else Taken(422, faults=ready)
         for index, ready in enumerate(read)
     ]
+
+
+async def _numbers(desk: Desk, pool: asyncpg.Pool, peer: Peer, items: Sequence[bytes | msgspec.Raw]) -> dict[str, str]:
+    """Return what cases that the platform calls otherwise are called here: that of several which is rated here."""
+    kind = kind_of(peer)
+    wanted: dict[UUID, tuple[str, str]] = {}
+    for item in items:
+        try:
+            named = msgspec.json.decode(item, type=_Typed)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            continue
+        sent = wire.project_no(named.project_no) if isinstance(named.project_no, str) else ""
+        numbers = kind.numbers(peer, sent) if sent and named.type == "ticket" else ()
+        service = named.service_number if isinstance(named.service_number, int) else 1
+        if len(numbers) > 1:
+            wanted |= {ids.rating_id(desk.namespace, number, service): (sent, number) for number in reversed(numbers)}
+    there = await log.read_streams(pool, list(wanted)) if wanted else {}
+    return {sent: number for stream, (sent, number) in wanted.items() if stream in there}
 
 
 async def _settled(pool: asyncpg.Pool, ready: Ready, verdict: Verdict) -> Taken:
@@ -150,7 +172,8 @@ def _decoded(item: bytes | msgspec.Raw) -> tuple[Form | None, list[Fault]]:
 
 def _ticket(source: _Source, record: TicketIn, faults: list[Fault]) -> Ready | list[Fault]:
     (issued, assessed, due), unread = wire.times(record, "issuedAt", "assessTime", "dueAt")
-    number = wire.project_no(record.project_no)
+    sent_number = wire.project_no(record.project_no)
+    number = source.numbers.get(sent_number, sent_number)
     faults += unread
     if len(number) > wire.LONGEST_PROJECT_NO:
         faults.append(wire.fault("projectNo", "too_long"))
@@ -189,7 +212,7 @@ def _ticket(source: _Source, record: TicketIn, faults: list[Fault]) -> Ready | l
         for field in msgspec.structs.fields(TicketIn)
         if field.encode_name not in {"type", "identity", "ext"} and (value := getattr(record, field.name))
     }
-    digest = _digest(source, content | identity | {"projectNo": number})
+    digest = _digest(source, content | identity | {"projectNo": sent_number})
     writings = Writings(source.desk.vault, stream)
     texts = {"text": writings.refer(1, "text", record.text)} if record.text else {}
     if ext := wire.ext(record):
@@ -215,7 +238,8 @@ def _ticket(source: _Source, record: TicketIn, faults: list[Fault]) -> Ready | l
         area=found.area,
         linked=found.linked,
         registry_position=registry.position,
-        said={name: codes[name] for name, known in zip(CODES, told, strict=True) if codes[name] != known},
+        said={name: codes[name] for name, known in zip(CODES, told, strict=True) if codes[name] != known}
+        | ({"projectNo": sent_number} if number != sent_number else {}),
         named=bool(identity),
         subject=subject if identity or texts else None,
         texts=texts,
