@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from haocha.engine import worker
-from haocha.web import metrics
+from haocha.web import app, metrics
 
 MONITORING = Path(__file__).parents[2] / "ops" / "monitoring"
 SUFFIXES = ("_bucket", "_sum", "_count", "_total", "")
@@ -18,6 +18,7 @@ def shown() -> set[str]:
     """Return the names of all series, with the suffixes that Prometheus gives them."""
     assert metrics.RATINGS
     assert worker.run
+    assert app.create_app
     families = [family for family in REGISTRY.collect() if family.name.startswith("haocha_")]
     return {family.name + suffix for family in families for suffix in SUFFIXES}
 
