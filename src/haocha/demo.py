@@ -1,6 +1,7 @@
 """The demonstration: an instance with the fictional city in it, served, with its history, live traffic and offices.
 
-The server runs in this process; the simulation is a second one that comes in by the front door, as any client does.
+The server runs in this process; the simulation is a second one that comes in by the front door, as any client does;
+a simulated province, to which everything is reported, is a third.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import msgspec
 
 from haocha.registry import importing, rows
 from haocha.settings import Settings
-from haocha.simulate import city, run, staffing
+from haocha.simulate import city, province, run, staffing
 from haocha.simulate.plan import Plan
 from haocha.simulate.staffing import Worker
 from haocha.store import keys
@@ -52,12 +53,13 @@ async def serve(
             demo_keys = await _keys(pool, keys_file, now)
             workers = await staffing.hire(pool, accounts_file, now)
         say(demo_keys, workers)
-        simulating = asyncio.create_task(_simulate(settings.data, listening, plan))
-        try:
-            await server.serve(settings, listening, worker=True)
-        finally:
-            simulating.cancel()
-            await asyncio.gather(simulating, return_exceptions=True)
+        async with province.running(settings) as with_peer:
+            simulating = asyncio.create_task(_simulate(settings.data, listening, plan))
+            try:
+                await server.serve(with_peer, listening, worker=True)
+            finally:
+                simulating.cancel()
+                await asyncio.gather(simulating, return_exceptions=True)
 
 
 async def _keys(pool: asyncpg.Pool, file: Path, now: datetime) -> dict[str, str]:

@@ -190,7 +190,7 @@ class Sender:
             return await contents.load(self.pool, self.reader, rows, services=self.dialect.with_service), []
         except AWAY:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (one that cannot be read must not hold up the others)
             if len(rows) == 1:
                 name = type(error).__name__
                 logger.error("item_unreadable", peer=self.peer.name, position=rows[0].position, error=name)  # noqa: TRY400

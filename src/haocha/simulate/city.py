@@ -64,12 +64,16 @@ class City(NamedTuple):
         return seats
 
 
+VERSION = "20200801000100101"
+"""What follows department and number in a matter's code of 31 digits."""
+
+
 def build(seed: int, since: date) -> City:
     """Build the city; some staff move windows in the fortnight after `since`."""
     chance = random.Random(f"city {seed}")  # noqa: S311 (a simulation must be repeatable)
     windows = list(_windows())
     matters = [
-        Matter(f"99010000{dept:03d}{number:03d}" + "0" * 17, name, _dept_code(dept), dept_name)
+        Matter(f"99010000{dept:03d}{number:03d}{VERSION}", name, _dept_code(dept), dept_name)
         for dept, (dept_name, names) in enumerate(DEPARTMENTS.items(), start=1)
         for number, name in enumerate(names.split(), start=1)
     ]
