@@ -13,6 +13,15 @@ from haocha.store.instance import Instance
 POOL_SIZE: Final = 2
 DAY: Final = click.DateTime(["%Y-%m-%d"])
 PEER: Final = "The platform, by its name in sync.toml."
+SHOWN: Final = {
+    "accepted": "accepted",
+    "waiting": "waiting",
+    "held": "held",
+    "noService": "noService",
+    "dead": "dead",
+    "notReportable": "no form",
+}
+WIDTH: Final = 11
 RETRYING: Final = """\b
 haocha sync retry 4711 4712
 haocha sync retry --all --peer province --code 1005
@@ -163,16 +172,11 @@ def _said(alarm: Any) -> str:
 
 
 def _told(peer: dict[str, Any]) -> str:
-    heading = (
-        f"{'level':<7}{'accepted':>10}{'waiting':>10}{'held':>8}{'noService':>11}{'dead':>8}{'p50 s':>10}{'p99 s':>10}"
-    )
-    lines = [f"{peer['peer']} ({peer['dialect'] or 'no sender yet'}), {peer['rate']} reports a second", heading]
+    lines = [f"{peer['peer']} ({peer['dialect'] or 'no sender yet'}), {peer['rate']} reports a second"]
+    lines.append("level  " + "".join(f"{title:>{WIDTH}}" for title in (*SHOWN.values(), "p50 s", "p99 s")))
     for line in peer["levels"]:
-        n = line["counts"].get
-        lines.append(
-            f"{line['level']:<7}{n('accepted', 0):>10}{n('waiting', 0):>10}{n('held', 0):>8}{n('noService', 0):>11}"
-            f"{n('dead', 0):>8}{_seconds(line['p50']):>10}{_seconds(line['p99']):>10}"
-        )
+        cells = [*(line["counts"].get(state, 0) for state in SHOWN), _seconds(line["p50"]), _seconds(line["p99"])]
+        lines.append(f"{line['level']:<7}" + "".join(f"{cell:>{WIDTH}}" for cell in cells))
     return "\n".join([*lines, *(f"! {alarm['message']}" for alarm in peer["alarms"])])
 
 
