@@ -10,7 +10,7 @@ from haocha.domain import ids
 from haocha.domain.rating import Rating, TextReference
 from haocha.store import log, members, vault
 from haocha.sync import signing
-from haocha.sync.lines import ITEMS, NDJSON
+from haocha.sync.lines import ITEMS, NDJSON, RATINGS
 from tests.sync import reports
 
 PERSON = {"userName": "测试人甲", "certKey": "990101199001010000", "mobile": "19900000000"}
@@ -117,7 +117,7 @@ async def post(city, site, body, **headers):
     return await site.client.post(ITEMS, content=body, headers={"Content-Type": NDJSON} | signed | headers)
 
 
-@pytest.mark.parametrize("line", [b"{", b"[]", b'{"kind":"rating"}', b'"\xff"', b"[" * 9000, b"x" * 66_000])
+@pytest.mark.parametrize("line", [b"{", b"[]", b'{"kind":"rating"}', b'"\xff"', b"[" * 9000, b"x" * 132_000])
 async def test_line_that_cannot_be_read_is_refused(site, line):
     """It gets a receipt like any other."""
     city = await reports.enrolled(site)
@@ -186,8 +186,8 @@ async def test_bodies_have_limits(site):
     assert (await post(city, site, b"")).content == b""
 
 
-async def test_identity_and_texts_are_kept_apart(site):
-    """They arrive sealed, go into our vault and texts, and stand in no event and no answer."""
+async def test_identity_and_texts_are_kept_apart(site, capsys):
+    """They arrive sealed, go into our vault and texts, and stand in no event, no answer and no line of a log."""
     city = await reports.enrolled(site)
     reference = TextReference(ids.text_id(reports.BELOW, "writingEvaluation"), 4, "00" * 16)
     fact = reports.rating(named=True, subject=reports.BELOW, texts={"writingEvaluation": reference})
@@ -201,8 +201,12 @@ async def test_identity_and_texts_are_kept_apart(site):
     assert identity == PERSON
     assert bodies == {written.id: "等了太久"}
     assert site.context.vault.refer(log.Text(written.id, kept.subject, "等了太久")) == written
-    for secret in (*PERSON.values(), "等了太久"):
-        assert secret.encode() not in body + answer.content + msgspec.json.encode(kept)
+    poisoned = reports.item(msgspec.structs.replace(fact, project_no="U-poisoned"), writingEvaluation="a\0b", **PERSON)
+    assert await verdicts(city, site, poisoned) == ["invalid"]
+    logged = "".join(capsys.readouterr())
+    assert "group_poisoned" in logged
+    for secret in (*PERSON.values(), "等了太久", city.peer.secret("key")):
+        assert secret.encode() not in body + answer.content + msgspec.json.encode(kept) + logged.encode()
 
 
 async def test_seal_of_another_stream_is_refused(site):
@@ -305,6 +309,27 @@ async def test_cases_without_a_number_do_not_meet(site):
         assert await verdicts(city, site, step) == ["accepted"]
         [told] = [one async for one in city.listing(site.client, reports_day(fact))]
         assert told.project_no == "X-web-1"
+
+
+async def test_list_asks_for_a_signature_and_a_day(site):
+    """Nobody else learns what a member reported; what was not asked for well is said."""
+    city = await reports.enrolled(site)
+    assert (await site.client.get(f"{RATINGS}?day=2026-03-02")).status_code == 401
+    for query in ("", "?day=today", "?day=2026-03-02&after=x", "?day=2026-03-02&page=2"):
+        signed = city._signed("GET", RATINGS + query, b"", datetime.now(UTC))
+        assert (await site.client.get(RATINGS + query, headers=signed)).status_code == 422
+
+
+async def test_other_members_ratings_are_not_listed(site):
+    """Each sees its own, those that were contested here left out."""
+    city, other = await reports.enrolled(site), await reports.enrolled(site)
+    fact = reports.rating()
+    contested = msgspec.structs.replace(fact, satisfaction=1, digest="ef" * 32)
+    await sent(city, site, reports.item(fact))
+    await sent(other, site, reports.item(contested))
+    day = reports_day(fact)
+    assert [one.satisfaction async for one in city.listing(site.client, day)] == [5]
+    assert [one async for one in other.listing(site.client, day)] == []
 
 
 def reports_day(fact):

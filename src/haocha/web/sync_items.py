@@ -35,6 +35,7 @@ FACTS: Final[dict[str, type]] = {
     "contested": RatingContested,
 }
 ROUNDS: Final[dict[type, tuple[int, ...]]] = {RatingSubmitted: (1,), RatingSupplemented: (2,), RatingContested: (1, 2)}
+LARGEST_LINE: Final = 2 * LARGEST_RECORD  # whatever a record could be below, with what is sealed of it
 LONGEST_NUMBER: Final = 150  # of a case: one without a number names its client, and the member on each level
 LONGEST_KEY: Final = 200
 LONGEST_DIGEST: Final = 64
@@ -62,8 +63,8 @@ class Step(NamedTuple):
 
 def read(context: Context, signed: Signed, raw: bytes) -> Ready | Decided | Step | Receipt:
     """Read one line; a receipt says why it is not taken."""
-    if len(raw) > LARGEST_RECORD:
-        return refusal([Fault("", "too_long", "这一条超过 64 kB。")])
+    if len(raw) > LARGEST_LINE:
+        return refusal([Fault("", "too_long", "这一条超过 128 kB。")])
     try:
         line = _lines.decode(raw)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
