@@ -6,8 +6,10 @@ and low ratings no later than high ones.
 
 import asyncio
 import contextlib
+import json
 import os
 import random
+import re
 import signal
 import statistics
 import time
@@ -26,7 +28,7 @@ from haocha.store.vault import Vault
 from tests.ops.processes import PROGRAM, haocha, told
 from tests.sync import configured
 from tests.sync.provinces import Running, province
-from tests.sync.reporting import cases, now
+from tests.sync.reporting import cases, identity, now
 
 SEED = 20261122
 RATINGS = {"shandong": 4_880, "haocha": 4_880, "fujian": 9_525, "zhejiang": 9_525}
@@ -34,6 +36,7 @@ RATINGS = {"shandong": 4_880, "haocha": 4_880, "fujian": 9_525, "zhejiang": 9_52
 FAULTS = {"timeout": 0.002, "error": 0.02, "html": 0.02, "slow": 0.005, "cut": 0.02, "expire": 0.005, "refuse": 0.002}
 KILLS = ("sender", "platform", "postgres", "worker", "sender", "platform", "postgres")
 PATIENCE = 240.0
+NUMBERS = re.compile(r"(?<!\d)(\d{17}[\dX]|\d{11})(?!\d)")
 ACCEPTED = "SELECT coalesce(sum(n), 0)::int FROM sync.tallies WHERE state = 'accepted'"
 BEHIND = """
 SELECT (SELECT max(upto) FROM log.commits) - position FROM engine.checkpoints WHERE name = 'handler:report:province'
@@ -100,6 +103,9 @@ class Aftermath(NamedTuple):
     held: list[dict[str, Any]]
     rows: list[Any]
     retried: int
+    said: str
+    """Lines that our processes logged, addresses that the platform was called under, errors that were kept."""
+    secrets: set[str]
 
 
 @pytest.fixture(scope="module", params=configured.DIALECTS)
@@ -123,10 +129,22 @@ async def aftermath(request, tmp_path_factory):
             retried = told("sync", "retry", "--all", "--peer", "province", "--data", data)["retried"]
             await drained(data)
             rows = await read(data, "SELECT * FROM sync.outbox ORDER BY position")
+            errors = [f"{row['code']} {row['words']}" for row in rows]
+            errors += [row["error"] for row in await read(data, "SELECT error FROM sync.peers")]
+            errors.append(haocha("sync", "status", "--data", data).stdout)
             held = await platform.records()
         finally:
             await site.stop()
-    return Aftermath(expected, held, rows, retried)
+    files = (folder / "said.log", platform.folder / "requests.log")
+    said = "\n".join([*(file.read_text() for file in files), *errors])
+    secrets = {*configured.secrets_of(dialect, platform).values(), *settings_keys(data)}
+    return Aftermath(expected, held, rows, retried, said, secrets - {"example-app-key"})
+
+
+def settings_keys(data: Path) -> set[str]:
+    """Return the instance's own secrets."""
+    keys = json.loads((data / "keys.json").read_text())
+    return {keys["master"], *keys["vault"].values(), *json.loads((data / "passwords.json").read_text()).values()}
 
 
 async def fill(data: Path, count: int) -> set[tuple[str, int]]:
@@ -235,6 +253,30 @@ def test_every_row_has_its_end(aftermath):
     accepted = [row for row in aftermath.rows if row["state"] == "accepted"]
     assert all(row["attempts"] >= 1 and isinstance(row["ended_at"], datetime) for row in accepted)
     assert sum(row["duplicate"] for row in accepted) > 0
+
+
+def test_nobody_and_no_secret_is_named_in_a_log_an_address_or_an_error(aftermath):
+    """Neither certificate nor phone nor name of anybody who was reported, nor a key, word or password."""
+    assert "sender_started" in aftermath.said
+    assert "POST" in aftermath.said
+    assert leaks(aftermath.said, aftermath.secrets) == []
+
+
+@pytest.mark.parametrize("leak", ["证件 {certKey}", "tel={mobile}&x", "{userName}不存在", "X-Key: s3cret-word"])
+def test_leak_would_be_found(leak):
+    """What the test above looks for it also finds."""
+    text = "https://province.example/api 9901012026112200000411 " + leak.format(**identity(4711))
+    assert len(leaks(text, {"s3cret-word"})) == 1
+    assert leaks("https://province.example/api 9901012026112200000411", {"s3cret-word"}) == []
+
+
+def leaks(text: str, secrets: set[str]) -> list[str]:
+    """Return what of the invented people and of the secrets stands in a text."""
+    people = [identity(number) for number in range(max(RATINGS.values()))]
+    numbers = {person[name] for person in people for name in ("certKey", "mobile")}
+    found = [number for number in NUMBERS.findall(text) if number in numbers]
+    found += [name for name in {person["userName"] for person in people} if name in text]
+    return found + [secret for secret in secrets if secret in text]
 
 
 def test_low_ratings_are_not_later_than_high_ones(aftermath):
