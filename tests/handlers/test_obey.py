@@ -189,3 +189,16 @@ async def test_order_of_a_closed_case_opens_another_ticket(world):
     await world.react()
     _, other = await world.tickets()
     assert (other.source, other.case_id) == ("province", ticket.case_id)
+
+
+async def test_excluding_verdict_takes_the_rating_of_the_order_out(world):
+    """Also where only the order made a ticket of it; upheld, it counts again."""
+    stream = await world.rate("case", 5)
+    await order(world, project_no="case")
+    await verdict(world, "excluded")
+    await world.react()
+    assert (await world.rating(stream)).excluded
+    await verdict(world, "upheld")
+    await world.react()
+    assert not (await world.rating(stream)).excluded
+    assert (await (await case_of(world)).ticket()).status == "reviewing"

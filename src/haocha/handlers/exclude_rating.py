@@ -74,4 +74,8 @@ def _said(event: TicketEvent, ticket: Ticket) -> tuple[str, str]:
 
 
 def _rated(ticket: Ticket) -> list[UUID]:
-    return [UUID(source_id) for source, source_id in ticket.parts if source in RATED]
+    """Name what the ticket is about; an order is about the first rating of its case, where that is here."""
+    rated = [UUID(source_id) for source, source_id in ticket.parts if source in RATED]
+    if ticket.case_id is not None and any(source == "province" for source, _ in ticket.parts):
+        rated.append(ticket.case_id)
+    return list(dict.fromkeys(rated))
