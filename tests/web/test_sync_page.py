@@ -156,6 +156,22 @@ async def test_one_and_all_of_a_reason_are_sent_again(filled):
     assert await filled.pool.fetchval("SELECT count(*) FROM sync.outbox WHERE state = 'dead'") == 0
 
 
+async def test_reasons_without_a_code_are_told_apart_by_their_words(filled):
+    """What is found before it is sent has no code of the platform's."""
+    await put(filled.pool, *(entry(n) for n in range(20, 25)))
+    await settle(filled.pool, [20, 21, 22], "dead", words="taskCode 缺少必填项")
+    await settle(filled.pool, [23, 24], "dead", words="mobile 缺少必填项")
+    await signed_in(filled)
+    page = await filled.client.get("/desk/sync", headers=PAGE)
+    reasons = re.findall(r'data-label="说法">([^<]+)</td><td class="num" data-label="条数">(\d+)', page.text)
+    assert reasons[0] == ("taskCode 缺少必填项", "3")
+    assert ("mobile 缺少必填项", "2") in reasons
+    form = {"csrf": csrf_of(page), "peer": "up", "code": "", "words": "mobile 缺少必填项"}
+    answer = await filled.client.post("/desk/sync/retry", data=form)
+    assert answer.headers["location"].endswith("done=2")
+    assert await filled.pool.fetchval("SELECT count(*) FROM sync.outbox WHERE state = 'dead'") == 6
+
+
 async def test_nothing_chosen_and_foreign_forms_send_nothing(filled):
     """Without the session's token, without a position or reason, and by roles that only look."""
     await signed_in(filled)

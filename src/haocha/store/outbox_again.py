@@ -23,6 +23,7 @@ async def retry(
     *,
     positions: Sequence[int] | None = None,
     code: str | None = None,
+    words: str | None = None,
     area: str | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> int:
@@ -34,7 +35,7 @@ async def retry(
     while True:
         async with pool.acquire() as connection, connection.transaction():
             await outbox.in_turn(connection, peer)
-            rows = await connection.fetch(SQL["retry"], peer, positions, code, area, after, SLICE, now)
+            rows = await connection.fetch(SQL["retry"], peer, positions, code, words, area, after, SLICE, now)
         done += len(rows)
         progress(done)
         if len(rows) < SLICE:

@@ -1,18 +1,19 @@
 -- Reports sent once more because somebody says so (migrations/0013_sync.sql, 0017_again.sql). `now` is always a parameter.
 -- section: query retry
--- $1 peer, $2 positions or null, $3 code or null, $4 what areas begin with or null, $5 after, $6 how many,
--- $7 now. What needs something that is not accepted is held again.
+-- $1 peer, $2 positions, $3 code, $4 words, $5 what areas begin with, null for any, $6 after, $7 how many, $8 now.
+-- What needs something that is not accepted is held again.
 WITH chosen AS MATERIALIZED (
   SELECT peer, position FROM sync.outbox
    WHERE peer = $1 AND state = 'dead' AND ($2::bigint[] IS NULL OR position = ANY ($2))
-     AND ($3::text IS NULL OR code = $3) AND ($4::text IS NULL OR starts_with(area, $4)) AND position > $5
-   ORDER BY position LIMIT $6)
+     AND ($3::text IS NULL OR code = $3) AND ($4::text IS NULL OR words = $4)
+     AND ($5::text IS NULL OR starts_with(area, $5)) AND position > $6
+   ORDER BY position LIMIT $7)
 UPDATE sync.outbox o
    SET state = CASE WHEN o.needs IS NULL
                       OR EXISTS (SELECT FROM sync.outbox n
                                   WHERE n.peer = o.peer AND n.key = o.needs AND n.state IN ('accepted', 'local'))
                     THEN 'waiting' ELSE 'held' END,
-       attempts = 0, next_at = $7, ended_at = NULL
+       attempts = 0, next_at = $8, ended_at = NULL
   FROM chosen c WHERE o.peer = c.peer AND o.position = c.position AND o.state = 'dead'
 RETURNING o.position
 -- section: query accepted

@@ -11,12 +11,13 @@ SELECT position, kind, key, needs, lane, stream, area, pf, level, day, recorded_
    AND ($10::text[] IS NULL OR key = ANY ($10)) AND ($11::text IS NULL OR code = $11) AND ($12::bigint IS NULL OR position < $12)
  ORDER BY position DESC LIMIT $13
 -- section: query reasons
--- $1 peer, $2 what areas begin with or null, $3 how many are looked at, the newest. The most frequent first.
+-- $1 peer, $2 what areas begin with or null, $3 how many are looked at, the newest. The most frequent first; what has no
+-- code is told apart by its words.
 SELECT code, count(*) AS n, (array_agg(words ORDER BY position DESC))[1] AS words
   FROM (SELECT code, words, position FROM sync.outbox
          WHERE peer = $1 AND state = 'dead' AND ($2::text IS NULL OR starts_with(area, $2))
          ORDER BY position DESC LIMIT $3) dead
- GROUP BY code ORDER BY n DESC, code LIMIT 20
+ GROUP BY code, CASE code WHEN '' THEN words END ORDER BY n DESC, code, words LIMIT 20
 -- section: query receipts
 -- $1 peer, $2 what areas begin with or null, $3 how many. What a platform took last.
 SELECT position, kind, key, needs, lane, stream, area, pf, level, day, recorded_at, state, attempts, next_at, ended_at,

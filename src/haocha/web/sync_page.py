@@ -35,12 +35,16 @@ logger = structlog.get_logger(__name__)
 
 
 class Resent(msgspec.Struct, frozen=True):
-    """What the form sends: one dead letter by its position, or all of a reason; `back` is the list to return to."""
+    """What the form sends: one dead letter by its position, or all of a reason; `back` is the list to return to.
+
+    A reason is a code, and where there is none the words.
+    """
 
     csrf: str = ""
     peer: str = ""
     position: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
     code: str | None = None
+    words: str = ""
     back: str = ""
 
 
@@ -116,6 +120,7 @@ async def retry(request: Request[Any, Any, Any], data: URLEncodedBody[Resent]) -
         context.now(),
         positions=[data.position] if data.position else None,
         code=None if data.position else data.code,
+        words=None if data.position or data.code else data.words,
         area=sync_stand.area_of(account),
     )
     logger.info("sync_retried", account=account.username, peer=data.peer, count=done)
