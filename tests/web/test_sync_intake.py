@@ -2,15 +2,22 @@
 
 import gzip
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from haocha.domain import ids
 from haocha.domain.rating import Rating, TextReference
 from haocha.store import log, members, vault
+from haocha.store.install import Install
 from haocha.sync import signing
-from haocha.sync.lines import ITEMS, NDJSON, RATINGS
+from haocha.sync.lines import ITEMS, NDJSON, RATINGS, Receipt
+from haocha.web import sync_items
+from haocha.web.intake import Ready
+from haocha.web.sync_auth import Signed
 from tests.sync import reports
 
 PERSON = {"userName": "测试人甲", "certKey": "990101199001010000", "mobile": "19900000000"}
@@ -91,6 +98,9 @@ async def test_faulty_line_harms_no_other(site):
     [
         ("rating", {"satisfaction": "5"}, "/event/satisfaction", "form"),
         ("rating", {"day": "yesterday"}, "/event/day", "form"),
+        ("rating", {"day": "0001-01-01"}, "/event/day", "form"),
+        ("rating", {"assessTime": "2026-03-02T09:00:00"}, "/event/assessTime", "form"),
+        ("rating", {"sentAt": "0001-01-01T00:00:00+08:00"}, "/event/sentAt", "form"),
         ("rating", {"digest": None}, "/event/digest", "form"),
         ("rating", {"assessNumber": 2}, "/event/assessNumber", "range"),
         ("rating", {"serviceNumber": 0}, "/event/serviceNumber", "range"),
@@ -109,6 +119,36 @@ async def test_refusal_names_the_member(site, kind, change, pointer, code):
     answer = await post(city, site, msgspec.json.encode(line | {"kind": kind}))
     [error, *_] = msgspec.json.decode(answer.content)["errors"]
     assert (error["pointer"], error["code"]) == (pointer, code)
+
+
+MOMENTS = st.datetimes().map(datetime.isoformat)
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=5)
+    | st.datetimes().map(str),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.data())
+def test_whatever_a_line_says_it_gets_a_receipt_or_is_taken(data):
+    """No member of any value makes reading fail in another way."""
+    fact = reports.rating()
+    event = data.draw(st.sampled_from([fact, reports.service(), reports.decision(fact, Rating.Excluded, 2)]))
+    city = reports.Haocha(reports.peer("http://above.test", "city", "secret"))
+    item = reports.item(event, of=fact if isinstance(event, Rating.Excluded) else None)
+    line = msgspec.to_builtins(city._line(item), builtin_types=(msgspec.Raw,))
+    line["event"] = msgspec.json.decode(line["event"])
+    for part in (line, line["event"]):
+        part.update(data.draw(st.dictionaries(st.sampled_from(sorted(part)), JSON, max_size=2)))
+    context = SimpleNamespace(install=Install(reports.BELOW, datetime.now(UTC)))
+    signed = Signed(members.Member("city", "99", 1), b"secret", b"")
+    read = sync_items.read(context, signed, msgspec.json.encode(line))
+    assert isinstance(read, (Ready, sync_items.Decided, sync_items.Step, Receipt))
 
 
 async def post(city, site, body, **headers):

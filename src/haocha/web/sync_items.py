@@ -5,6 +5,7 @@ would break the read models, or lies outside its area, is refused with all that 
 """
 
 from collections.abc import Iterator
+from datetime import date, datetime
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -40,8 +41,10 @@ LONGEST_NUMBER: Final = 150  # of a case: one without a number names its client,
 LONGEST_KEY: Final = 200
 LONGEST_DIGEST: Final = 64
 LARGEST_COUNT: Final = 999
+LARGEST_VERSION: Final = 2**31
 KEYS: Final = ("window", "staff", "matter", "dept", "hall", "area")
 NO_CASE: Final = "noCase"
+UNREADABLE: Final = Fault("/event", "malformed", "event 不是可读取的 JSON 对象。")
 
 _lines = msgspec.json.Decoder(Line)
 
@@ -70,6 +73,8 @@ def read(context: Context, signed: Signed, raw: bytes) -> Ready | Decided | Step
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return refusal([Fault("", "malformed", "这一条不是可读取的上报内容。")])
     faults: list[Fault] = []
+    if not 0 < line.version < LARGEST_VERSION:
+        faults.append(Fault("/version", "range", "version 不符合要求。"))
     apart = _unsealed(signed, line, faults)
     if line.kind == "ticket":
         if line.step is None:
@@ -131,10 +136,17 @@ def _event(line: Line, faults: list[Fault]) -> Any:
         try:
             return events.decode(line.topic, state, line.stream, line.version)
         except msgspec.ValidationError:
-            faults += form_faults(msgspec.json.decode(state), struct, "event")
+            faults += _form_faults_of(state, struct)
         except (msgspec.DecodeError, TypeError, ValueError, OverflowError):
-            faults.append(Fault("/event", "malformed", "event 不是可读取的 JSON 对象。"))
+            faults.append(UNREADABLE)
     return None
+
+
+def _form_faults_of(state: bytes, struct: Any) -> list[Fault]:
+    try:
+        return list(form_faults(msgspec.json.decode(state), struct, "event")) or [UNREADABLE]
+    except msgspec.ValidationError:  # a number beyond any range
+        return [UNREADABLE]
 
 
 def form_faults(state: Any, struct: Any, root: str) -> Iterator[Fault]:
@@ -174,8 +186,10 @@ def _faults(member: Member, event: Any) -> Iterator[Fault]:
             yield from _place_faults(member, event)
             yield from _rated_faults(event)
         case Rating.Linked():
+            yield from _time_faults(event)
             yield from _place_faults(member, event.new)
         case _:
+            yield from _time_faults(event)
             yield from _place_faults(member, event)
 
 
@@ -186,6 +200,18 @@ def _case_faults(fact: Any) -> Iterator[Fault]:
         yield _fault("serviceNumber", "range")
     if not 0 < len(fact.digest) <= LONGEST_DIGEST:
         yield _fault("digest", "form")
+    yield from _time_faults(fact)
+
+
+def _time_faults(event: Any) -> Iterator[Fault]:
+    """Find times without a zone, and those at the edge of the calendar, where nothing can be reckoned with."""
+    form: Any = type(event)
+    for name, field in _fields(form).items():
+        value = getattr(event, field.name)
+        if isinstance(value, date) and (
+            not wire.EARLIEST < value.year < wire.LATEST or (isinstance(value, datetime) and value.tzinfo is None)
+        ):
+            yield _fault(name, "form")
 
 
 def _rated_faults(fact: Any) -> Iterator[Fault]:
