@@ -330,6 +330,14 @@ async def test_decision_of_another_member_finds_no_rating(site):
     assert await verdicts(other, site, step) == ["noService"]
 
 
+async def test_decision_the_database_cannot_hold_is_refused(site):
+    """It is not tried again for ever."""
+    city = await reports.enrolled(site)
+    fact = reports.rating()
+    poisoned = reports.decision(fact, Rating.Excluded, 2, reason="a\0b")
+    assert await verdicts(city, site, reports.item(fact), reports.item(poisoned, of=fact)) == ["accepted", "invalid"]
+
+
 async def test_link_leads_nowhere_outside(site):
     """No decision moves a rating into an area that is not the member's."""
     city = await reports.enrolled(site)

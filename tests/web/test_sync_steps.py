@@ -127,6 +127,9 @@ async def test_members_tell_only_of_their_own(lone_site, world):
         {"evidence": [FILE] * 51},
         {"unit": "u" * 201},
         {"measures": "字" * 2001},
+        {"measures": "a\0b"},
+        {"unitName": "a\0b"},
+        {"at": "2026-03-02T09:00:00"},
     ],
 )
 async def test_step_that_no_page_could_show_is_refused(lone_site, world, wrong):

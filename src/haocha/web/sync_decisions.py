@@ -16,7 +16,8 @@ from haocha.store.log import Group, Recorded, Verdict
 from haocha.store.members import Member
 from haocha.sync.lines import Receipt
 from haocha.web.context import Context
-from haocha.web.sync_items import Decided, number_here
+from haocha.web.submit import POISONED
+from haocha.web.sync_items import Decided, number_here, refusal
 
 MISSING = Receipt("retry", code="rating_missing", message="这里还没有这条评价：先上报评价，再上报对它的决定。")
 CHANGED = Receipt("retry", code="changed", message="这条评价刚刚有了变化，请再次上报。")
@@ -55,8 +56,13 @@ async def apply(context: Context, member: Member, decided: Mapping[int, Decided]
     for stream, indexes in done.items():
         verdict = await waiting[stream]
         for behind, index in enumerate(reversed(indexes)):
-            position = verdict.position - behind
-            receipts[index] = Receipt("accepted", position) if verdict.verdict == "ok" else CHANGED
+            match verdict.verdict:
+                case "ok":
+                    receipts[index] = Receipt("accepted", verdict.position - behind)
+                case "poisoned":
+                    receipts[index] = refusal([POISONED])
+                case _:
+                    receipts[index] = CHANGED
     return receipts
 
 

@@ -20,9 +20,10 @@ from haocha.store.texts import Writings
 from haocha.sync import ticket_items
 from haocha.sync.lines import Receipt
 from haocha.sync.ticket_items import Step as Told
-from haocha.web import words
+from haocha.web import wire, words
 from haocha.web.context import Context
 from haocha.web.problems import Fault
+from haocha.web.submit import POISONED
 from haocha.web.sync_items import LONGEST_KEY, Step, form_faults, number_here, refusal
 
 SQL: Final = sql.load(Path(__file__).with_suffix(".sql")).named("query")
@@ -31,6 +32,7 @@ PATIENCE: Final = timedelta(hours=1)
 LONGEST_TEXT: Final = 2_000
 LONGEST_LINK: Final = 500
 MOST_FILES: Final = 50
+NUL: Final = rb"\u0000"
 RATED: Final = frozenset({"rating", "supplement", "contested"})
 
 RATING_MISSING: Final = Receipt("retry", code="rating_missing", message="这里还没有这件工单所依据的评价：请先上报它。")
@@ -64,6 +66,10 @@ def _faults(told: Told, texts: dict[str, str]) -> Iterator[Fault]:
     for name in ("number", "unit", "unit_name", "ground", "project_no"):
         if len(getattr(told, name)) > LONGEST_KEY:
             yield Fault(f"/step/{name}", "too_long", f"{name} 过长。")
+    if told.at.tzinfo is None or not wire.EARLIEST < told.at.year < wire.LATEST:
+        yield Fault("/step/at", "form", "at 不符合要求。")
+    if NUL in msgspec.json.encode([told, texts]):
+        yield POISONED
     if not 0 <= told.satisfaction <= 5:  # noqa: PLR2004 (levels)
         yield Fault("/step/satisfaction", "range", "satisfaction 不符合要求。")
     for index, file in enumerate(told.evidence):
