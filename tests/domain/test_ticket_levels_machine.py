@@ -13,6 +13,7 @@ from hypothesis.stateful import rule
 
 from haocha.domain import ticket_events as events
 from haocha.domain import ticket_levels as levels
+from haocha.domain.policy_replay import visits
 from haocha.domain.ticket import STATUSES
 from haocha.domain.ticket_levels import Link, Report
 from tests.domain.test_ticket_machine import NAMESPACE, RATED, TEXT, Life
@@ -147,6 +148,11 @@ class Levels(Life):
             return
         since = [one for one in earlier[contrary:] if isinstance(one, levels.Reported)]
         assert any(one.event in HEARD for one in since), f"{closed} against {earlier[contrary]}"
+
+    def teardown(self):
+        """Hold the whole past, told again under its own policy, against what it was."""
+        for visit in visits(self.told, self.terms) if hasattr(self, "told") else ():
+            assert visit.due == visit.would_be_due or visit.stage == "look_back"
 
 
 Levels.TestCase.settings = settings(

@@ -54,11 +54,15 @@ def definitions() -> dict[str, Definition]:
 
 
 async def query(pool: asyncpg.Pool, name: str, section: str, *arguments: object) -> list[Any]:
-    """Run a named query of a read model and return its rows; raises `NotBuilt`.
+    """Run a named query of a read model and return its rows; raises `NotBuilt`."""
+    return await run(pool, name, definitions()[name].queries[section], *arguments)
+
+
+async def run(pool: asyncpg.Pool, name: str, statement: str, *arguments: object) -> list[Any]:
+    """Run a statement over the read model `name` with a plan of its own and return the rows; raises `NotBuilt`.
 
     A rebuilt table may change under a prepared statement: then once more.
     """
-    statement = definitions()[name].queries[section]
     for last in (False, True):
         try:
             async with pool.acquire() as connection, connection.transaction(readonly=True):

@@ -1,4 +1,4 @@
--- What the workbench's live lists ask; the lists themselves are queries of the read model (projections/tickets.sql).
+-- What the workbench's live lists ask; the lists themselves are in queues.sql.
 -- section: query changed
 -- Whose tickets changed after position $1, as far as the read model is; one row without a ticket where none did. The units
 -- are all that ever had it: a ticket that leaves a unit changes that unit's lists too.

@@ -1,13 +1,14 @@
 """The queues of the workbench (工作台队列): what waits for whom, how much of it, and one page of it at a time.
 
-What a queue holds is written in `projections/tickets.sql` (`page`, `counts`); here stands whose it is. An account sees
-its scope only, and in the queues where somebody judges nothing that its independence forbids: what its own unit had,
-what it fixed itself, its own rating. Offering less than the guards allow would lose work, offering more would end in a
-refusal: a test holds both equal.
+What a queue holds is written in `queues.sql`; here stands whose it is. An account sees its scope only, and in the
+queues where somebody judges nothing that its independence forbids: what its own unit had, what it fixed itself, its own
+rating. Offering less than the guards allow would lose work, offering more would end in a refusal: a test holds both
+equal. What an instance below works on waits for nobody here, though it may be judged.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -16,7 +17,7 @@ from haocha.domain.account import Account, AccountRole
 from haocha.domain.policy import Rulebook
 from haocha.domain.ticket_state import LADDER
 from haocha.domain.workdays import ONE_DAY, SHANGHAI, Calendar
-from haocha.store import readmodels, vault
+from haocha.store import readmodels, sql, vault
 from haocha.web import citizen_names, parameters, ticket_search
 from haocha.web.context import Context
 from haocha.web.lights import INSTANT, SOON
@@ -27,6 +28,7 @@ from haocha.web.ticket_rows import Row, rows_of
 
 __all__ = ["QUEUES", "Filters", "Found", "Mark", "Page", "Queue", "Row", "counts", "find", "page", "queues_of"]
 
+SQL: Final = sql.load(Path(__file__).with_suffix(".sql")).named("query")
 MODEL: Final = "tickets"
 REMEMBERED: Final = 500  # counts of different accounts
 
@@ -203,7 +205,7 @@ def boundaries(calendar: Calendar, now: datetime) -> tuple[datetime, datetime]:
 
 async def _rows(context: Context, section: str, *arguments: object) -> list[Any]:
     try:
-        return await readmodels.query(context.pool, MODEL, section, *arguments)
+        return await readmodels.run(context.pool, MODEL, SQL[section], *arguments)
     except readmodels.NotBuilt:
         raise behind() from None
 
