@@ -9,7 +9,7 @@ import pytest
 from haocha.domain.order import order_id, verdict_id
 from haocha.peers import Peer
 from haocha.settings import Settings
-from haocha.store import log
+from haocha.store import erasure, log
 from haocha.sync import signing
 from tests.conftest import TEMPLATE
 from tests.web.running import now, running
@@ -313,3 +313,20 @@ async def test_case_is_known_by_what_it_is_called_here(site):
     assert called == [("2026-0001", "372026-0001"), ("372026-0002", None), ("372026-0003", None)]
     again = await push(site, items, peer="shandong")
     assert [one["status"] for one in again.json()["results"]] == [200] * 3
+
+
+async def test_who_is_erased_leaves_no_words_behind(site):
+    """Of an order that names nobody the words belong to who rated the case; so do those of verdicts on it."""
+    key = await site.key()
+    person = {"userName": "虚构戊", "certKey": "990101199001019999", "mobile": "19900000009", "isAnonymity": "2"}
+    answer = await site.rate(key, projectNo="ERASED-1", satisfaction=1, evalDetail=["115"], **person)
+    assert answer.status_code == 201, answer.text
+    item = ticket(projectNo="ERASED-1", text="虚构戊说等了很久")
+    await results(site, item)
+    await results(
+        site, verdict(ticket=item["id"], reason="已致电虚构戊"), urging(ticket=item["id"], note="催虚构戊一事")
+    )
+    found = await erasure.find(site.pool, site.context.vault, certificate=person["certKey"])
+    await erasure.erase(site.pool, found.subjects, by="test", at=now())
+    left = await site.pool.fetch("SELECT body FROM private.texts WHERE body LIKE '%虚构戊%'")
+    assert left == []

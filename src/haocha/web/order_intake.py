@@ -76,21 +76,29 @@ class Taken(NamedTuple):
 
 
 class _Typed(msgspec.Struct, rename="camel"):
-    """What says of which kind an item is, and which case it names."""
+    """What says of which kind an item is, and which case or ticket of theirs it is about."""
 
     type: Any = None
     project_no: Any = None
     service_number: Any = None
+    ticket: Any = None
+
+
+class _Known(NamedTuple):
+    """What is here already: of each case its number and who rated, of each order whose its texts are."""
+
+    cases: Mapping[tuple[str, int], tuple[str, UUID | None]]
+    subjects: Mapping[UUID, UUID]
 
 
 class _Source(NamedTuple):
-    """From whom, under which secret identities are sealed, when it came, and what cases are called here."""
+    """From whom, under which secret identities are sealed, when it came, and what of it is known here."""
 
     desk: Desk
     peer: str
     secret: bytes
     received: datetime
-    numbers: Mapping[str, str] = {}
+    known: _Known
 
 
 async def take(
@@ -104,32 +112,52 @@ async def take(
     received: datetime,
 ) -> list[Taken]:
     """Put the items into the log and say what became of each, in order; raises `QueueFull` and `Unavailable`."""
-    source = _Source(desk, peer.name, secret, received, await _numbers(desk, pool, peer, items))
-    read = [_read(source, item) for item in items]
-    waiting = {index: batcher.submit(ready.group) for index, ready in enumerate(read) if isinstance(ready, Ready)}
-    await asyncio.gather(*waiting.values(), return_exceptions=True)  # what fails is raised below, after all ended
-    return [
-        await _settled(pool, ready, waiting[index].result()) if isinstance(ready, Ready) else Taken(422, faults=ready)
-        for index, ready in enumerate(read)
-    ]
+    named = [_named(item) for item in items]
+    tickets = [index for index, one in enumerate(named) if one.type == "ticket"]
+    taken: dict[int, Taken] = {}
+    for turn in (tickets, sorted({*range(len(items))} - {*tickets})):  # verdicts find their tickets there
+        known = await _known(desk, pool, peer, [named[index] for index in turn])
+        source = _Source(desk, peer.name, secret, received, known)
+        read = {index: _read(source, items[index]) for index in turn}
+        waiting = {index: batcher.submit(ready.group) for index, ready in read.items() if isinstance(ready, Ready)}
+        await asyncio.gather(*waiting.values(), return_exceptions=True)  # what fails is raised below, after all ended
+        for index, ready in read.items():
+            if isinstance(ready, Ready):
+                taken[index] = await _settled(pool, ready, waiting[index].result())
+            else:
+                taken[index] = Taken(422, faults=ready)
+    return [taken[index] for index in range(len(items))]
 
 
-async def _numbers(desk: Desk, pool: asyncpg.Pool, peer: Peer, items: Sequence[bytes | msgspec.Raw]) -> dict[str, str]:
-    """Return what cases that the platform calls otherwise are called here: that of several which is rated here."""
+def _named(item: bytes | msgspec.Raw) -> _Typed:
+    """Read what an item is about; nothing of one that cannot be read."""
+    try:
+        return msgspec.json.decode(item, type=_Typed)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return _Typed()
+
+
+async def _known(desk: Desk, pool: asyncpg.Pool, peer: Peer, items: Sequence[_Typed]) -> _Known:
+    """Look up what the items are about: the ratings, by what their cases may be called here, and the orders."""
     kind = kind_of(peer)
-    wanted: dict[UUID, tuple[str, str]] = {}
-    for item in items:
-        try:
-            named = msgspec.json.decode(item, type=_Typed)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            continue
-        sent = wire.project_no(named.project_no) if isinstance(named.project_no, str) else ""
-        numbers = kind.numbers(peer, sent) if sent and named.type == "ticket" else ()
+    cases: dict[UUID, tuple[str, int, str]] = {}
+    orders: set[UUID] = set()
+    for named in items:
         service = named.service_number if isinstance(named.service_number, int) else 1
-        if len(numbers) > 1:
-            wanted |= {ids.rating_id(desk.namespace, number, service): (sent, number) for number in reversed(numbers)}
-    there = await log.read_streams(pool, list(wanted)) if wanted else {}
-    return {sent: number for stream, (sent, number) in wanted.items() if stream in there}
+        if named.type == "ticket" and isinstance(named.project_no, str) and (sent := wire.project_no(named.project_no)):
+            for number in reversed(kind.numbers(peer, sent)):  # the likeliest has the last word
+                cases[ids.rating_id(desk.namespace, number, service)] = sent, service, number
+        elif isinstance(named.ticket, str):
+            orders.add(order_id(desk.namespace, peer.name, named.ticket))
+    there = await log.read_streams(pool, [*cases, *orders]) if cases or orders else {}
+    return _Known(
+        {
+            (sent, service): (number, there[stream][0].event.subject)
+            for stream, (sent, service, number) in cases.items()
+            if stream in there
+        },
+        {order: there[order][0].event.subject for order in orders if order in there and there[order][0].event.subject},
+    )
 
 
 async def _settled(pool: asyncpg.Pool, ready: Ready, verdict: Verdict) -> Taken:
@@ -173,7 +201,7 @@ def _decoded(item: bytes | msgspec.Raw) -> tuple[Form | None, list[Fault]]:
 def _ticket(source: _Source, record: TicketIn, faults: list[Fault]) -> Ready | list[Fault]:
     (issued, assessed, due), unread = wire.times(record, "issuedAt", "assessTime", "dueAt")
     sent_number = wire.project_no(record.project_no)
-    number = source.numbers.get(sent_number, sent_number)
+    number, rater = source.known.cases.get((sent_number, record.service_number or 1), (sent_number, None))
     faults += unread
     if len(number) > wire.LONGEST_PROJECT_NO:
         faults.append(wire.fault("projectNo", "too_long"))
@@ -213,11 +241,12 @@ def _ticket(source: _Source, record: TicketIn, faults: list[Fault]) -> Ready | l
         if field.encode_name not in {"type", "identity", "ext"} and (value := getattr(record, field.name))
     }
     digest = _digest(source, content | identity | {"projectNo": sent_number})
-    writings = Writings(source.desk.vault, stream)
+    own = ids.subject_id(stream)
+    subject = own if identity or rater is None else rater  # what is written is erased with who rated
+    writings = Writings(source.desk.vault, stream, subject)
     texts = {"text": writings.refer(1, "text", record.text)} if record.text else {}
     if ext := wire.ext(record):
         texts["ext"] = writings.refer(1, "ext", ext)
-    subject = ids.subject_id(stream)
     fact = OrderIssued(
         peer=source.peer,
         order_id=record.id,
@@ -247,7 +276,7 @@ def _ticket(source: _Source, record: TicketIn, faults: list[Fault]) -> Ready | l
         due_at=due,
         digest=digest,
     )
-    identities = (source.desk.vault.seal(subject, identity),) if identity else ()
+    identities = (source.desk.vault.seal(own, identity),) if identity else ()
     return _ready(stream, fact, writings, identities)
 
 
@@ -267,23 +296,24 @@ def _codes(record: TicketIn) -> dict[str, str]:
 
 
 def _said(source: _Source, record: VerdictIn | UrgingIn, faults: list[Fault]) -> Ready | list[Fault]:
-    """Take a verdict or an urging: what was written in it is erased with the person behind the order."""
+    """Take a verdict or an urging: what is written in it is erased with who is behind the order."""
     (at,), unread = wire.times(record, "at")
     faults += unread
     if faults or at is None:
         return faults or [wire.missing("at")]
     namespace, peer = source.desk.namespace, source.peer
     order = order_id(namespace, peer, record.ticket)
+    subject = source.known.subjects.get(order, ids.subject_id(order))
     known: dict[str, Any] = {"peer": peer, "order": order, "given_at": at, "received_at": source.received}
     if isinstance(record, VerdictIn):
         stream = verdict_id(namespace, peer, record.id)
         digest = _digest(source, [record.ticket, record.verdict, record.reason or "", record.at])
-        writings = Writings(source.desk.vault, stream, ids.subject_id(order))
+        writings = Writings(source.desk.vault, stream, subject)
         reason = writings.refer(1, "reason", record.reason) if record.reason else None
         return _ready(stream, VerdictGiven(**known, verdict=record.verdict, reason=reason, digest=digest), writings)
     stream = urging_id(namespace, peer, record.id)
     digest = _digest(source, [record.ticket, record.level, record.note or "", record.at])
-    writings = Writings(source.desk.vault, stream, ids.subject_id(order))
+    writings = Writings(source.desk.vault, stream, subject)
     note = writings.refer(1, "note", record.note) if record.note else None
     return _ready(stream, Urged(**known, level=record.level, note=note, digest=digest), writings)
 
@@ -291,7 +321,7 @@ def _said(source: _Source, record: VerdictIn | UrgingIn, faults: list[Fault]) ->
 def own_list(desk: Desk, version: str, items: list[Any], *, at: datetime, by: str) -> Ready | list[Fault]:
     """Read a list of indicators that is published here: the same form, from nobody above."""
     record = IndicatorsIn(type="indicators", id=version, items=items, at=at.isoformat())
-    return _indicators(_Source(desk, "", b"", at), record, [], by)
+    return _indicators(_Source(desk, "", b"", at, _Known({}, {})), record, [], by)
 
 
 def _indicators(source: _Source, record: IndicatorsIn, faults: list[Fault], by: str = "") -> Ready | list[Fault]:
