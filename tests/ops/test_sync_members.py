@@ -37,7 +37,7 @@ async def test_enrolled_member_gets_a_secret_and_what_to_write(run, pool, tmp_pa
     (peer,), faults = peers.load(below / "sync.toml", {})
     assert faults == []
     assert (peer.dialect, peer.url, peer.secret("key")) == ("haocha", "https://province.example", told["secret"])
-    assert tomllib.loads(told["snippet"])["peer"][0]["options"] == {"member": "yunxiu"}
+    assert tomllib.loads(told["snippet"])["peer"][0]["options"] == {"member": "yunxiu", "pull": True}
     assert await members.get(pool, "yunxiu") == members.Member("yunxiu", "9901", 1)
 
 

@@ -20,7 +20,7 @@ SNIPPET = """\
 name = "above"
 dialect = "haocha"
 url = "{url}"
-options = {{ member = "{name}" }}
+options = {{ member = "{name}", pull = true }}
 secrets = {{ key = {{ file = "above.key" }} }}
 """
 SHOWN = """\
