@@ -82,15 +82,15 @@ async def _publish(instance: Instance, version: str, items: list[Any], *, apply:
     from haocha.store import install as installs
     from haocha.store.db import open_pool
     from haocha.store.vault import Vault
-    from haocha.web import order_intake
+    from haocha.web import order_facts
 
     keys = instance.settings.keys
     async with await open_pool(instance.dsn, size=1) as pool:
         install = await installs.load(pool)
         known = await store.load(pool)
-        desk = order_intake.Desk(install.namespace, Registry(), Vault(keys), keys.derive("digest"))
-        ready = order_intake.own_list(desk, version, items, at=datetime.now(UTC), by=by())
-        if not isinstance(ready, order_intake.Ready):
+        desk = order_facts.Desk(install.namespace, Registry(), Vault(keys), keys.derive("digest"))
+        ready = order_facts.own_list(desk, version, items, at=datetime.now(UTC), by=by())
+        if not isinstance(ready, order_facts.Ready):
             return [], [f"{fault.pointer}  {fault.message}" for fault in ready]
         event = ready.group.events[0]
         fact = events.decode(event.topic, event.state, event.originator_id, event.version)

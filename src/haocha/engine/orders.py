@@ -25,7 +25,7 @@ from haocha.store.log import Batcher
 from haocha.store.vault import Vault
 from haocha.sync import signing
 from haocha.web import order_intake
-from haocha.web.order_intake import Desk
+from haocha.web.order_facts import Desk
 
 ORDERS: Final = "/v1/sync/orders"
 DIALECT: Final = "haocha"

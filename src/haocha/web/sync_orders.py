@@ -20,7 +20,7 @@ from haocha.sync import downward, signing
 from haocha.sync.downward import Teller
 from haocha.web import brackets, order_intake, submit
 from haocha.web.context import Context
-from haocha.web.order_intake import Desk
+from haocha.web.order_facts import Desk
 from haocha.web.parameters import Parameters
 from haocha.web.problems import Problem, unavailable
 from haocha.web.sync_auth import counted, fresh, signed, target_of
