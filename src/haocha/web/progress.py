@@ -65,7 +65,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     done: tuple[Done, ...]
     outcome: Outcome | None
     excluded_for: str | None
-    """Why a rating was not accepted: mistaken 误评, malicious 恶意, untrue 不实; above: decided by the platform above."""
+    """Why a rating was not accepted: mistaken 误评, malicious 恶意, untrue 不实; above: the platform above said so."""
     merged_into: str | None
     merger: Merger | None = None
     merged_from: tuple[str, ...] = ()
