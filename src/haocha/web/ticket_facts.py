@@ -261,8 +261,9 @@ async def standing(context: Context, ticket: Ticket) -> Standing:
         path = indicators.path(ticket.snapshot.standard)
         return Standing(standard=" › ".join(path) or ticket.snapshot.standard)
     if ticket.source not in {"rating", "supplement", "contested"}:
-        said = [one.event.said for one in await log.read_stream(context.pool, UUID(ticket.source_id))]
-        return Standing(matter=said[0].get("taskName", "") if said else "")
+        source = await log.read_stream(context.pool, UUID(ticket.source_id))
+        said = next((one.event.said for one in source if hasattr(one.event, "said")), {})
+        return Standing(matter=said.get("taskName", ""))
     rating = await aggregates.get(context.pool, Rating, UUID(ticket.source_id))
     findings = tuple(FINDINGS.get(finding, finding) for finding in dict.fromkeys(rating.findings))
     return Standing(rating.excluded, findings, rating.fact.said.get("taskName", ""))
