@@ -262,7 +262,7 @@ async def standing(context: Context, ticket: Ticket) -> Standing:
         return Standing(standard=" › ".join(path) or ticket.snapshot.standard)
     if ticket.source not in {"rating", "supplement", "contested"}:
         source = await log.read_stream(context.pool, UUID(ticket.source_id))
-        said = next((one.event.said for one in source if hasattr(one.event, "said")), {})
+        said: dict[str, str] = next((one.event.said for one in source if hasattr(one.event, "said")), {})
         return Standing(matter=said.get("taskName", ""))
     rating = await aggregates.get(context.pool, Rating, UUID(ticket.source_id))
     findings = tuple(FINDINGS.get(finding, finding) for finding in dict.fromkeys(rating.findings))
