@@ -35,6 +35,11 @@ class Backlog:
         """Begin to read: what is settled from now on may still be among the rows that come."""
         self._gone.clear()
 
+    @property
+    def in_hand(self) -> int:
+        """Return how many cases are in hand: waiting, taken, or put off."""
+        return len(self._lanes)
+
     def add(self, rows: Iterable[Row], *, fresh: bool = False) -> int:
         """Take rows in hand whose case is not, and that were not settled while they were read; return how many."""
         side, before = (self._fresh if fresh else self._old), len(self._lanes)

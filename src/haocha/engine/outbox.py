@@ -18,7 +18,6 @@ from typing import Any, Final, NoReturn, assert_never
 import asyncpg
 import httpx
 import structlog
-from prometheus_client import Counter
 
 from haocha.engine.backlog import Backlog
 from haocha.engine.pace import LONGEST_PAUSE, Breaker, Bucket, pause
@@ -32,11 +31,12 @@ from haocha.sync.contents import Reader
 from haocha.sync.dialect import Dialect, Expired, Item, Outcome, Unavailable
 
 SQL: Final = sql.load(Path(__file__).with_suffix(".sql")).named("query")
-REPORTED: Final = Counter("haocha_reported_total", "Items that a peer has answered, or not", ["peer", "verdict"])
 
 PAGE: Final = 2_000
 """Rows read at a time."""
 FRESH_PAGE: Final = 250
+MOST: Final = 10_000
+"""Rows in hand, those put off included."""
 LEAST: Final = 100
 """Rows that are read together, even where a call holds one."""
 SETTLE: Final = 0.5
@@ -64,7 +64,7 @@ class Sender:
         self.pool, self.dialect, self.reader = pool, dialect, reader
         self.peer = dialect.peer
         self.backlog, self.bucket = Backlog(), Bucket(self.peer.rate)
-        self.breaker = Breaker(timedelta(seconds=self.peer.timeout))
+        self.breakers: dict[str, Breaker] = {}
         self.answered_at: datetime | None = None
         self._chance = chance
         self._wake = asyncio.Event()
@@ -100,6 +100,7 @@ class Sender:
         """Say how it is, and give up waiting for service records that do not come."""
         while True:
             now = datetime.now(UTC)
+            worst = max(self.breakers.values(), key=lambda breaker: breaker.failures, default=self._breaker())
             await connection.execute(
                 SQL["beat"],
                 self.peer.name,
@@ -108,9 +109,9 @@ class Sender:
                 self.peer.rate,
                 now,
                 self.answered_at,
-                self.breaker.open_until,
-                self.breaker.failures,
-                self.breaker.error,
+                worst.open_until,
+                worst.failures,
+                worst.error,
             )
             await outbox.give_up_waiting(connection, self.peer.name, now - self.peer.wait, now)
             await asyncio.sleep(BEAT)
@@ -121,7 +122,7 @@ class Sender:
             now = datetime.now(UTC)
             self.backlog.ripen(now)
             idle = True
-            if len(self.backlog) < PAGE // 2:
+            if len(self.backlog) < PAGE // 2 and self.backlog.in_hand < MOST:
                 idle = not await self.fill(now)
             if len(self.backlog):
                 self._wake.set()
@@ -137,14 +138,13 @@ class Sender:
             full = len(rows) == PAGE
             self._after = rows[-1].position if full else 0
             if full:
-                fresh = await outbox.newest(connection, self.peer.name, self._after, now, FRESH_PAGE)
+                fresh = await outbox.newest(connection, self.peer.name, now, FRESH_PAGE)
                 self.backlog.add(fresh, fresh=True)
         return full
 
     async def _lane(self, client: httpx.AsyncClient) -> NoReturn:
         while True:
-            now = datetime.now(UTC)
-            rows = self.backlog.take(self.size) if len(self.backlog) and self.breaker.may_call(now) else []
+            rows = self.backlog.take(self.size)
             if rows:
                 await asyncio.sleep(self.bucket.wait(len(rows)))
                 await self.deliver(client, rows)
@@ -182,7 +182,7 @@ class Sender:
                 await self._settle(by_position, settled)
                 settled, written = [], time.monotonic()
         await self._settle(by_position, settled)
-        self.backlog.back(by_position.values())
+        self._put_back([(item, by_position[item.position]) for item in wanted if item.position in by_position])
 
     async def _read(self, rows: Sequence[Row]) -> tuple[list[Item], list[Settled]]:
         """Read what the rows stand for; what cannot be read is dead, and harms no other."""
@@ -204,19 +204,35 @@ class Sender:
         return items, dead
 
     async def _send(self, client: httpx.AsyncClient, items: Sequence[Item]) -> AsyncIterator[tuple[Item, Outcome]]:
-        """Send items call by call; after one that nobody answered the rest is not tried."""
+        """Send items call by call; after one that nobody answered the others of its endpoint are not tried."""
+        in_vain: set[str] = set()
         for operation, call in self._calls(items):
+            breaker = self.breakers.setdefault(operation, self._breaker())
+            if operation in in_vain or not breaker.may_call(datetime.now(UTC)):
+                continue
             try:
                 outcomes = await self._call(client, operation, call)
             except (Unavailable, httpx.HTTPError, httpx.InvalidURL, OSError) as error:  # a TimeoutError is an OSError
                 # Only our own words: a library's may hold an address with what the platform wants in it.
                 words = str(error) if isinstance(error, Unavailable) and str(error) else type(error).__name__
-                self.breaker.failed(scrub(words, {}), datetime.now(UTC), self._chance())
+                breaker.failed(scrub(words, {}), datetime.now(UTC), self._chance())
+                in_vain.add(operation)
                 outcomes = [Outcome("unavailable", words=words)] * len(call)
             for pair in zip(call, outcomes, strict=True):
                 yield pair
-            if self.breaker.failures:
-                return
+
+    def _breaker(self) -> Breaker:
+        return Breaker(timedelta(seconds=self.peer.timeout))
+
+    def _put_back(self, untried: Sequence[tuple[Item, Row]]) -> None:
+        """Put rows back that were not tried; those of an endpoint that is left alone until it is tried again."""
+        now = datetime.now(UTC)
+        for item, row in untried:
+            until = self.breakers[self.dialect.operation(item)].open_until
+            if until is not None and until > now:
+                self.backlog.later(row, until)
+            else:
+                self.backlog.back([row])
 
     def _calls(self, items: Sequence[Item]) -> Iterator[tuple[str, Sequence[Item]]]:
         by_operation: dict[str, list[Item]] = {}
@@ -251,13 +267,12 @@ class Sender:
                     await self.dialect.renew(client)
             else:
                 break
-        self.breaker.answered()
+        self.breakers.setdefault(operation, self._breaker()).answered()
         self.answered_at = datetime.now(UTC)
         return outcomes
 
     def _settled(self, item: Item, row: Row, outcome: Outcome, now: datetime) -> Settled:
         """Return what is written of an item; `held` where the platform misses what it needs."""
-        REPORTED.labels(self.peer.name, outcome.verdict).inc()
         state, again = "accepted", now
         match outcome.verdict:
             case "accepted" | "duplicate":

@@ -11,13 +11,14 @@ from uuid import UUID
 
 import asyncpg
 
+from haocha.domain import ids
 from haocha.domain import ticket_events as events
 from haocha.domain.order import OrderIssued
 from haocha.domain.rating import Rating, RatingContested, RatingSubmitted, RatingSupplemented
 from haocha.domain.service import ServiceRecorded
 from haocha.domain.ticket_levels import Overruled, Reported
 from haocha.domain.workdays import SHANGHAI
-from haocha.handlers.handler import NOTHING, Effects, Handler
+from haocha.handlers.handler import NOTHING, SQL, Effects, Handler
 from haocha.peers import Peer
 from haocha.store import log
 from haocha.store.install import Install
@@ -71,6 +72,8 @@ class State(NamedTuple):
 
     streams: dict[UUID, list[Recorded]]
     orders: dict[UUID, OrderIssued]
+    recorded: frozenset[UUID]
+    """Of the service records that ratings may go without, those that there are."""
 
 
 class Report(Handler):
@@ -98,7 +101,11 @@ class Report(Handler):
         streams = {event.originator_id for event in batch if isinstance(event.event, (*DECISIONS, *STEPS, Reported))}
         known = await log.read_streams(connection, list(streams))
         orders = await log.read_streams(connection, [order for stream in known.values() for order in _orders(stream)])
-        return State(known, {order: stream[0].event for order, stream in orders.items()})
+        records = (
+            [] if self.dialect.record_first else [self._record(event.event) for event in batch if _has_case(event)]
+        )
+        there = frozenset(row[0] for row in await connection.fetch(SQL["begun"], records))
+        return State(known, {order: stream[0].event for order, stream in orders.items()}, there)
 
     def decide(self, batch: Sequence[Recorded], state: State) -> Effects:
         """Make a row of each event that concerns the peer."""
@@ -122,7 +129,7 @@ class Report(Handler):
             case "service":
                 key = f"service|{case}"
             case "rating":
-                waits = self.dialect.record_first and "noCase" not in event.flags
+                waits = _has_case(recorded) and (self.dialect.record_first or self._record(event) in state.recorded)
                 key, needs = rating, f"service|{case}" if waits else None
             case "supplement":
                 key, needs = f"supplement|{case}", rating
@@ -146,6 +153,9 @@ class Report(Handler):
             recorded.recorded_at,
             self._state(kind, event),
         )
+
+    def _record(self, fact: RatingSubmitted) -> UUID:
+        return ids.service_id(self.namespace, fact.project_no, fact.service_number)
 
     def _state(self, kind: Kind, event: Any) -> str:
         if kind == "service" and kind not in self.dialect.kinds:
@@ -172,6 +182,11 @@ class Report(Handler):
         if not _is_rated(stream[0].event) and self.peer.name not in {orders[order].peer for order in _orders(stream)}:
             return None
         return About(said.project_no, said.service_number, said.area, said.pf, said.satisfaction, said.day)
+
+
+def _has_case(recorded: Recorded) -> bool:
+    """Say whether an event is a first rating of a case."""
+    return isinstance(recorded.event, RatingSubmitted) and "noCase" not in recorded.event.flags
 
 
 def _is_rated(opened: events.Opened) -> bool:

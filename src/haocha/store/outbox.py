@@ -73,9 +73,9 @@ async def oldest(connection: asyncpg.Connection, peer: str, after: int, now: dat
     return _rows(await connection.fetch(SQL["oldest"], peer, after, now, limit))
 
 
-async def newest(connection: asyncpg.Connection, peer: str, before: int, now: datetime, limit: int) -> list[Row]:
-    """Return what waits before position `before`, the first of each case only, newest first."""
-    return _rows(await connection.fetch(SQL["newest"], peer, before, now, limit))
+async def newest(connection: asyncpg.Connection, peer: str, now: datetime, limit: int) -> list[Row]:
+    """Return what waits, the first of each case only, newest first."""
+    return _rows(await connection.fetch(SQL["newest"], peer, now, limit))
 
 
 async def following(connection: asyncpg.Connection, peer: str, lanes: Sequence[str], now: datetime) -> list[Row]:

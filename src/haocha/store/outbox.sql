@@ -42,12 +42,12 @@ SELECT position, kind, key, lane, stream, version, recorded_at, attempts, next_a
                     WHERE e.peer = $1 AND e.lane = o.lane AND e.state = 'waiting' ORDER BY e.position LIMIT 1)
  ORDER BY position LIMIT $4
 -- section: query newest
--- $1 peer, $2 before, $3 now, $4 how many
+-- $1 peer, $2 now, $3 how many
 SELECT position, kind, key, lane, stream, version, recorded_at, attempts, next_at FROM sync.outbox o
- WHERE peer = $1 AND state = 'waiting' AND position < $2 AND next_at <= $3
+ WHERE peer = $1 AND state = 'waiting' AND next_at <= $2
    AND position = (SELECT e.position FROM sync.outbox e
                     WHERE e.peer = $1 AND e.lane = o.lane AND e.state = 'waiting' ORDER BY e.position LIMIT 1)
- ORDER BY position DESC LIMIT $4
+ ORDER BY position DESC LIMIT $3
 -- section: query following
 -- $1 peer, $2 cases, $3 now
 SELECT o.position, o.kind, o.key, o.lane, o.stream, o.version, o.recorded_at, o.attempts, o.next_at
@@ -59,7 +59,7 @@ SELECT o.position, o.kind, o.key, o.lane, o.stream, o.version, o.recorded_at, o.
 -- $1 peer, $2 positions, $3 states, $4 next, $5 duplicate, $6 adjusted, $7 receipts, $8 codes, $9 words, $10 now
 UPDATE sync.outbox o
    SET state = s.state, next_at = s.next_at, attempts = o.attempts + 1, duplicate = s.duplicate, adjusted = s.adjusted,
-       receipt = s.receipt, code = s.code, words = s.words,
+       receipt = coalesce(nullif(s.receipt, ''), o.receipt), code = s.code, words = s.words,
        ended_at = CASE WHEN s.state = 'waiting' THEN NULL ELSE $10::timestamptz END
   FROM unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::bool[], $6::bool[], $7::text[], $8::text[], $9::text[])
     AS s(position, state, next_at, duplicate, adjusted, receipt, code, words)

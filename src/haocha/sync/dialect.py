@@ -86,7 +86,7 @@ class Dialect(ABC):
     no_case: ClassVar[bool] = False
     """Whether it has a form for ratings without a case."""
     record_first: ClassVar[bool] = True
-    """Whether it refuses a rating of a case whose service record it does not have."""
+    """Whether it refuses a rating whose service record it does not have; else only a record there is goes first."""
     listable: ClassVar[bool] = False
     """Whether it tells what it holds."""
     usual: ClassVar[int] = 1
