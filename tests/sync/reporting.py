@@ -32,7 +32,8 @@ DEPT = "11990100MB0000001X"
 TASK = "1199010112233445566778899001122"
 AREA = "990101000000"
 BY_LEVEL = {level: sorted(code for code in CURRENT_INDICATORS if INDICATORS[code][0] == level) for level in range(1, 6)}
-LEVELS = (1, 2, 3, 3, *[4] * 6, *[5] * 40)
+EVERY_LEVEL = (1, 2, 3, 4, 5)
+MOSTLY_GOOD = (1, 2, 3, 3, *[4] * 6, *[5] * 40)
 SURNAMES, NAMES = "赵钱孙李周吴郑王", "云岫青禾远山知遥"
 
 
@@ -89,9 +90,16 @@ class Reporting:
 
 
 def cases(
-    install: Install, vault: Vault, numbers: Iterable[int], *, now: datetime, seed: int = 1, supplements: int = 20
+    install: Install,
+    vault: Vault,
+    numbers: Iterable[int],
+    *,
+    now: datetime,
+    seed: int = 1,
+    supplements: int = 20,
+    levels: tuple[int, ...] = EVERY_LEVEL,
 ) -> list[log.Group]:
-    """Make a service record and a rating for each number, mostly good ones, and every `supplements`th a 追评."""
+    """Make a service record and a rating for each number, of these levels in turn, and every `supplements`th a 追评."""
     chance = random.Random(seed)
     groups = []
     for number in numbers:
@@ -99,7 +107,7 @@ def cases(
         project = f"99010120261122{number:08}"
         person = identity(number)
         groups.append(service(install, vault, project, at, person))
-        level = LEVELS[number % len(LEVELS)]
+        level = levels[number % len(levels)]
         groups.append(rating(install, vault, project, level, at + timedelta(minutes=3), person, chance))
         if number % supplements == 0:
             groups.append(rating(install, vault, project, level, at + timedelta(minutes=5), person, chance, again=True))

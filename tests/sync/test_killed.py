@@ -28,7 +28,7 @@ from haocha.store.vault import Vault
 from tests.ops.processes import PROGRAM, haocha, told
 from tests.sync import configured
 from tests.sync.provinces import Running, province
-from tests.sync.reporting import cases, identity, now
+from tests.sync.reporting import MOSTLY_GOOD, cases, identity, now
 
 SEED = 20261122
 RATINGS = {"shandong": 4_880, "haocha": 4_880, "fujian": 9_525, "zhejiang": 9_525}
@@ -152,7 +152,7 @@ async def fill(data: Path, count: int) -> set[tuple[str, int]]:
     settings = settings_of.load(data=data, env={})
     async with await db.open_pool(Postgres(data).dsn("haocha_app"), size=2) as pool:
         install = await installs.load(pool)
-        groups = cases(install, Vault(settings.keys), range(count), now=now())
+        groups = cases(install, Vault(settings.keys), range(count), now=now(), levels=MOSTLY_GOOD)
         for start in range(0, len(groups), 1000):
             await log.append(pool, groups[start : start + 1000])
     ratings = {(f"99010120261122{number:08}", 1) for number in range(count)}

@@ -24,6 +24,7 @@ from haocha.store.db import AWAY
 from haocha.store.log import Batcher
 from haocha.store.vault import Vault
 from haocha.sync import signing
+from haocha.sync.wire import client_of
 from haocha.web import order_intake
 from haocha.web.order_facts import Desk
 
@@ -75,7 +76,7 @@ class Puller:
         """Pull until cancelled; what fails is tried again later and later."""
         failures = 0
         async with (
-            httpx.AsyncClient(timeout=self.peer.timeout, trust_env=False) as client,
+            client_of(self.peer) as client,
             Batcher(self.pool, QUEUE) as batcher,
         ):
             desk: Desk | None = None

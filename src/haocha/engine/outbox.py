@@ -22,13 +22,13 @@ import structlog
 from haocha.engine.backlog import Backlog
 from haocha.engine.pace import LONGEST_PAUSE, Breaker, Bucket, pause
 from haocha.engine.reactor import RETRY
-from haocha.peers import Peer
 from haocha.store import outbox, sql
 from haocha.store.db import AWAY
 from haocha.store.outbox import Row, Settled
 from haocha.sync import contents
 from haocha.sync.contents import Reader
 from haocha.sync.dialect import Dialect, Expired, Item, Outcome, Unavailable
+from haocha.sync.wire import client_of
 
 SQL: Final = sql.load(Path(__file__).with_suffix(".sql")).named("query")
 
@@ -317,12 +317,6 @@ class Sender:
             following = await outbox.following(connection, self.peer.name, lanes, now) if lanes else []
         self.backlog.settle(ended)
         self.backlog.add(following)
-
-
-def client_of(peer: Peer) -> httpx.AsyncClient:
-    """Return a client for calls to a peer."""
-    limits = httpx.Limits(max_connections=peer.concurrency + 1)
-    return httpx.AsyncClient(timeout=peer.timeout, trust_env=False, limits=limits, headers={"User-Agent": "haocha"})
 
 
 def scrub(words: str, values: dict[str, Any]) -> str:

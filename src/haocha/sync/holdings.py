@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import asyncpg
-import httpx
 import msgspec
 from msgspec import Meta
 
@@ -20,6 +19,7 @@ from haocha.domain.codes import CHANNELS
 from haocha.domain.workdays import SHANGHAI
 from haocha.store import sql
 from haocha.sync.dialect import Dialect, Expired, Theirs, Unavailable, digest
+from haocha.sync.wire import client_of
 
 SQL: Final = sql.load(Path(__file__).parent / "reconcile.sql").named("query")
 PAGE: Final = 1_000
@@ -50,7 +50,7 @@ class Exported(msgspec.Struct, frozen=True, rename="camel"):
 async def listed(dialect: Dialect, day: date) -> Told:
     """Ask a platform that tells what it holds; raises `Unavailable` and errors of the network."""
     page: list[Theirs] = []
-    async with httpx.AsyncClient(timeout=dialect.peer.timeout, trust_env=False) as client:
+    async with client_of(dialect.peer) as client:
         try:
             async for theirs in dialect.listing(client, day):
                 page.append(theirs)
