@@ -221,6 +221,8 @@ async def test_bodies_have_limits(site):
     assert (await post(city, site, bomb, **{"Content-Encoding": "gzip"})).status_code == 413
     assert (await post(city, site, bomb[:-9], **{"Content-Encoding": "gzip"})).status_code in {400, 413}
     assert (await post(city, site, b"{}", **{"Content-Encoding": "gzip"})).status_code == 400
+    two = gzip.compress(b"{}\n") * 2
+    assert (await post(city, site, two, **{"Content-Encoding": "gzip"})).status_code == 400
     assert (await post(city, site, b"{}", **{"Content-Encoding": "br"})).status_code == 415
     assert (await post(city, site, b"{}", **{"Content-Type": "application/json"})).status_code == 415
     assert (await post(city, site, b"")).content == b""
@@ -284,6 +286,21 @@ async def test_service_record_is_corrected(site):
     assert await verdicts(city, site, reports.item(first), reports.item(second, version=2)) == ["duplicate"] * 2
     stream = ids.service_id(site.context.install.namespace, first.project_no, 1)
     assert [one.case["proStatus"] for one in await held(site, stream)] == ["3", "2"]
+
+
+async def test_service_record_of_another_area_is_not_corrected(site):
+    """Neither what it says nor who was served: with the case number alone nobody gets at that."""
+    city, other = await reports.enrolled(site), await reports.enrolled(site, area="9902")
+    record = reports.service()
+    stream = ids.service_id(site.context.install.namespace, record.project_no, 1)
+    await sent(city, site, reports.item(msgspec.structs.replace(record, subject=reports.BELOW), **PERSON))
+    before = await site.context.vault.identity(site.context.pool, ids.subject_id(stream))
+    away = msgspec.structs.replace(record, area="990200000000", digest="ef" * 32, subject=reports.BELOW)
+    [outcome] = await sent(other, site, reports.item(away, **PERSON | {"userName": "虚构乙"}))
+    assert (outcome.verdict, outcome.code) == ("invalid", "not_yours")
+    assert len(await held(site, stream)) == 1
+    assert before == await site.context.vault.identity(site.context.pool, ids.subject_id(stream))
+    assert before["userName"] == PERSON["userName"]
 
 
 async def test_decision_waits_for_its_rating(site):

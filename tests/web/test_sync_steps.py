@@ -109,6 +109,9 @@ async def test_members_tell_only_of_their_own(lone_site, world):
     for item in (step(fact), step(fact, provinceTicket=str(ticket.id))):
         [outcome] = await sent(other, lone_site, item)
         assert outcome.verdict == "unavailable"
+    wider = await reports.enrolled(lone_site, area="99")
+    [outcome] = await sent(wider, lone_site, step(fact))
+    assert outcome.verdict == "unavailable"
     nowhere = await opened(city, lone_site, world, area="")
     [outcome] = await sent(other, lone_site, step(nowhere))
     assert outcome.verdict == "unavailable"

@@ -34,6 +34,9 @@ from haocha.web.sync_items import Decided, Step
 
 ITEMS_PER_MINUTE: Final = 600_000  # of one member: 10,000 a second
 FIRST_MISSING: Final = Receipt("retry", code="rating_missing", message="这里还没有被争议的那条评价：请先上报它。")
+NOT_YOURS: Final = Receipt(
+    "invalid", code="not_yours", message="这里已有他人在别处登记的同一服务记录，不能由本成员更正：请核对办件编号。"
+)
 
 _encoder = msgspec.json.Encoder()
 
@@ -73,7 +76,7 @@ def _unpacked(body: bytes, encoding: str | None) -> bytes:
         plain = b""
     if len(plain) > submit.LARGEST_BATCH_BODY:
         raise submit.too_large("8 MB")
-    if not unpacking.eof:
+    if not unpacking.eof or unpacking.unused_data:
         raise Problem(400, "malformed", "请求体不是完整的 gzip。")
     return plain
 
@@ -134,10 +137,18 @@ async def _settled(
         known = [one for one in own if one.event.digest == ready.fact.digest and one.event.client == member.name]
         if known:
             receipts[index] = Receipt("known", known[-1].position)
+        elif isinstance(ready.fact, ServiceRecorded) and not _may_correct(member, stream[-1].event):
+            receipts[index] = NOT_YOURS
         else:
             settle = submit.service if isinstance(ready.fact, ServiceRecorded) else submit.rating
             receipts[index] = _receipt(await settle(context, client, ready, verdicts[index]))
     return receipts
+
+
+def _may_correct(member: Member, record: ServiceRecorded) -> bool:
+    """Tell whether a service record is the member's own or of its area: with it goes the identity of who was served."""
+    own = (record.key_kind, record.client) == (KEY_KIND, member.name)
+    return own or bool(record.area and member.has(record.area))
 
 
 async def _contested(context: Context, member: Member, contests: Mapping[int, Ready]) -> dict[int, Receipt]:

@@ -137,7 +137,7 @@ def _event(line: Line, faults: list[Fault]) -> Any:
             return events.decode(line.topic, state, line.stream, line.version)
         except msgspec.ValidationError:
             faults += _form_faults_of(state, struct)
-        except (msgspec.DecodeError, TypeError, ValueError, OverflowError):
+        except (msgspec.DecodeError, TypeError, ValueError, OverflowError, RecursionError):
             faults.append(UNREADABLE)
     return None
 

@@ -15,7 +15,7 @@ from haocha.domain.rating import TextReference
 from haocha.domain.ticket import Ticket
 from haocha.domain.ticket_levels import Report
 from haocha.store import aggregates, log, sql
-from haocha.store.members import Member
+from haocha.store.members import KEY_KIND, Member
 from haocha.store.texts import Writings
 from haocha.sync import ticket_items
 from haocha.sync.lines import Receipt
@@ -88,16 +88,16 @@ def _is_link(url: str) -> bool:
 
 
 async def _is_theirs(context: Context, member: Member, ticket_id: UUID) -> bool:
-    """Tell whether a ticket lies in the member's area, or, without one, is about a rating that it reported."""
+    """Tell whether a ticket is about a rating that the member reported, or about no member's and lies in its area."""
     try:
         ticket = await aggregates.get(context.pool, Ticket, ticket_id)
     except aggregates.Unknown:
         return False
-    if ticket.snapshot.area:
-        return member.has(ticket.snapshot.area)
     parts = [UUID(source_id) for source, source_id in ticket.parts if source in RATED]
-    streams = await log.read_streams(context.pool, parts)
-    return any(stream[0].event.client == member.name for stream in streams.values())
+    rated = [stream[0].event for stream in (await log.read_streams(context.pool, parts)).values()]
+    if reporters := {fact.client for fact in rated if fact.key_kind == KEY_KIND}:
+        return member.name in reporters
+    return bool(ticket.snapshot.area and member.has(ticket.snapshot.area))
 
 
 async def _report(context: Context, member: Member, step: Step, ticket_id: UUID) -> Receipt:
