@@ -7,6 +7,7 @@ never does.
 """
 
 import asyncio
+import math
 import random
 import re
 import time
@@ -35,8 +36,11 @@ SQL: Final = sql.load(Path(__file__).with_suffix(".sql")).named("query")
 PAGE: Final = 2_000
 """Rows read at a time."""
 FRESH_PAGE: Final = 250
+FRESH_LOOK: Final = 0.5  # seconds between two looks at what has just come, while others wait
 MOST: Final = 10_000
 """Rows in hand, those put off included."""
+PUT_OFF: Final = MOST // 2
+"""Rows in hand up to which those put off are kept; others are found again in the table when their time has come."""
 LEAST: Final = 100
 """Rows that are read together, even where a call holds one."""
 SETTLE: Final = 0.5
@@ -47,9 +51,16 @@ TURN: Final = 2.0  # seconds between two attempts to become the sender
 DOUBTS: Final = 3
 """Times that a platform may miss what it has accepted before the row that needs it is dead."""
 LONGEST_WORDS: Final = 300
+LONGEST_READ: Final = 10 * LONGEST_WORDS
+LONGEST_CODE: Final = 100
+LONGEST_RECEIPT: Final = 200
 SHORTEST_NAME: Final = 2
 IDENTITY: Final = ("userName", "certKey", "mobile", "certkeyGOV", "creditNum", "handleUserName", "handleUserPageCode")
 NUMBERS: Final = re.compile(r"\d{5,}[\dXx]")
+UNWRITABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+"""What the database has no place for, or no page."""
+SILENCE: Final = (Unavailable, httpx.HTTPError, httpx.InvalidURL, OSError)
+"""What stands for an answer that did not come; a TimeoutError is an OSError."""
 
 logger = structlog.get_logger(__name__)
 
@@ -117,13 +128,17 @@ class Sender:
             await asyncio.sleep(BEAT)
 
     async def _fill(self) -> NoReturn:
-        """Keep rows in hand: page by page from the oldest, and where there are many, some of the newest."""
+        """Keep rows in hand: page by page from the oldest, and while many wait, some of the newest."""
+        looked = time.monotonic()
         while True:
             now = datetime.now(UTC)
             self.backlog.ripen(now)
             idle = True
             if len(self.backlog) < PAGE // 2 and self.backlog.in_hand < MOST:
                 idle = not await self.fill(now)
+            if len(self.backlog) > self.size and time.monotonic() - looked > FRESH_LOOK:
+                looked = time.monotonic()
+                await self.freshen(now)
             if len(self.backlog):
                 self._wake.set()
             if idle:
@@ -137,10 +152,15 @@ class Sender:
             self.backlog.add(rows)
             full = len(rows) == PAGE
             self._after = rows[-1].position if full else 0
-            if full:
-                fresh = await outbox.newest(connection, self.peer.name, now, FRESH_PAGE)
-                self.backlog.add(fresh, fresh=True)
         return full
+
+    async def freshen(self, now: datetime) -> None:
+        """Read what has just come, unless enough of that is in hand."""
+        if self.backlog.fresh < FRESH_PAGE and self.backlog.in_hand < MOST:
+            async with self.pool.acquire() as connection:
+                self.backlog.look()
+                rows = await outbox.newest(connection, self.peer.name, now, FRESH_PAGE)
+                self.backlog.add(rows, fresh=True)
 
     async def _lane(self, client: httpx.AsyncClient) -> NoReturn:
         while True:
@@ -161,8 +181,9 @@ class Sender:
 
     @property
     def size(self) -> int:
-        """Rows that are read, sent and settled together."""
-        return max(LEAST, 4 * self.peer.batch, self.dialect.usual)
+        """Rows that are read, sent and settled together; at a low rate one call's or a second's."""
+        together = max(LEAST, 4 * self.peer.batch, self.dialect.usual)
+        return min(together, max(self.peer.batch, self.dialect.usual, math.ceil(self.peer.rate)))
 
     async def deliver(self, client: httpx.AsyncClient, rows: Sequence[Row]) -> None:
         """Send rows of different cases and write what became of each."""
@@ -171,7 +192,7 @@ class Sender:
         now, written = datetime.now(UTC), time.monotonic()
         wanted = []
         for item in readable:
-            outcome = self.dialect.check(item, now)
+            outcome = self._checked(item, now)
             if outcome is None:
                 wanted.append(item)
             else:
@@ -203,6 +224,17 @@ class Sender:
             dead += none
         return items, dead
 
+    def _checked(self, item: Item, now: datetime) -> Outcome | None:
+        """Say why an item need not be sent; one that the dialect cannot write is dead, and harms no other."""
+        if item.kind not in self.dialect.kinds:
+            return Outcome("invalid", "no_operation", "平台的接口没有这一类内容")  # of the dialect before this one
+        try:
+            return self.dialect.check(item, now)
+        except Exception as error:  # noqa: BLE001 (one that cannot be written must not hold up the others)
+            name = type(error).__name__
+            logger.error("item_unwritable", peer=self.peer.name, position=item.position, error=name)  # noqa: TRY400
+            return Outcome("invalid", "unwritable", f"内容无法按平台的接口写出: {name}")
+
     async def _send(self, client: httpx.AsyncClient, items: Sequence[Item]) -> AsyncIterator[tuple[Item, Outcome]]:
         """Send items call by call; after one that nobody answered the others of its endpoint are not tried."""
         in_vain: set[str] = set()
@@ -210,16 +242,18 @@ class Sender:
             breaker = self.breakers.setdefault(operation, self._breaker())
             if operation in in_vain or not breaker.may_call(datetime.now(UTC)):
                 continue
+            answered = 0
             try:
-                outcomes = await self._call(client, operation, call)
-            except (Unavailable, httpx.HTTPError, httpx.InvalidURL, OSError) as error:  # a TimeoutError is an OSError
+                async for pair in self._call(client, operation, call):
+                    answered += 1
+                    yield pair
+            except SILENCE as error:
                 # Only our own words: a library's may hold an address with what the platform wants in it.
                 words = str(error) if isinstance(error, Unavailable) and str(error) else type(error).__name__
                 breaker.failed(scrub(words, {}), datetime.now(UTC), self._chance())
                 in_vain.add(operation)
-                outcomes = [Outcome("unavailable", words=words)] * len(call)
-            for pair in zip(call, outcomes, strict=True):
-                yield pair
+                for item in call[answered:]:
+                    yield item, Outcome("unavailable", words=words)
 
     def _breaker(self) -> Breaker:
         return Breaker(timedelta(seconds=self.peer.timeout))
@@ -228,7 +262,8 @@ class Sender:
         """Put rows back that were not tried; those of an endpoint that is left alone until it is tried again."""
         now = datetime.now(UTC)
         for item, row in untried:
-            until = self.breakers[self.dialect.operation(item)].open_until
+            breaker = self.breakers.get(self.dialect.operation(item))  # None: the clock made it another operation
+            until = breaker.open_until if breaker else None
             if until is not None and until > now:
                 self.backlog.later(row, until)
             else:
@@ -243,16 +278,29 @@ class Sender:
             for start in range(0, len(group), most):
                 yield operation, group[start : start + most]
 
-    async def _call(self, client: httpx.AsyncClient, operation: str, items: Sequence[Item]) -> list[Outcome]:
+    async def _call(
+        self, client: httpx.AsyncClient, operation: str, items: Sequence[Item]
+    ) -> AsyncIterator[tuple[Item, Outcome]]:
         """Make one call; one that is refused as a whole is made again in halves, until the guilty item stands alone."""
-        outcomes = await self._answer(client, operation, items)
-        if outcomes:
-            return outcomes
+        why = "refused without a reason"
+        try:
+            outcomes = await self._answer(client, operation, items)
+        except SILENCE:
+            raise
+        except Exception as error:  # noqa: BLE001 (whatever a platform answers, it stops neither this peer nor others)
+            why = type(error).__name__
+            logger.error("answer_unreadable", peer=self.peer.name, operation=operation, error=why)  # noqa: TRY400
+            outcomes = []
+        if len(outcomes) == len(items):
+            for pair in zip(items, outcomes, strict=True):
+                yield pair
+            return
         if len(items) == 1:
-            raise Unavailable
+            raise Unavailable(why)
         middle = len(items) // 2
-        first = await self._call(client, operation, items[:middle])
-        return first + await self._call(client, operation, items[middle:])
+        for half in (items[:middle], items[middle:]):
+            async for pair in self._call(client, operation, half):
+                yield pair
 
     async def _answer(self, client: httpx.AsyncClient, operation: str, items: Sequence[Item]) -> list[Outcome]:
         """Make one call, with a new token where the old one is no longer taken."""
@@ -294,8 +342,8 @@ class Sender:
             again,
             outcome.verdict == "duplicate",
             outcome.adjusted,
-            outcome.receipt,
-            outcome.code,
+            _written(outcome.receipt, LONGEST_RECEIPT),
+            _written(outcome.code, LONGEST_CODE),
             scrub(outcome.words, item.values),
         )
 
@@ -304,15 +352,18 @@ class Sender:
         now = datetime.now(UTC)
         async with self.pool.acquire() as connection:
             final = [one for one in settled if one.state != "held"]
+            for one in settled:
+                if one.state == "held" and not await outbox.hold_again(connection, self.peer.name, one, now):
+                    final.append(one._replace(state="dead"))  # there is nothing that could be sent before it
             if final:
                 await outbox.settle(connection, self.peer.name, final, now)
-            for one in settled:
-                if one.state == "held":
-                    await outbox.hold_again(connection, self.peer.name, one.position, now)
             ended = [rows.pop(one.position) for one in settled if one.state != "waiting"]
             for one in settled:
-                if one.state == "waiting":
-                    self.backlog.later(rows.pop(one.position), one.next_at)
+                if one.state == "waiting" and self.backlog.in_hand <= PUT_OFF:
+                    row = rows.pop(one.position)
+                    self.backlog.later(row._replace(attempts=row.attempts + 1), one.next_at)
+                elif one.state == "waiting":
+                    self.backlog.settle([rows.pop(one.position)])
             lanes = [row.lane for row in ended]
             following = await outbox.following(connection, self.peer.name, lanes, now) if lanes else []
         self.backlog.settle(ended)
@@ -321,8 +372,14 @@ class Sender:
 
 def scrub(words: str, values: dict[str, Any]) -> str:
     """Cover in a platform's words what may identify somebody: an answer likes to repeat what it refuses."""
+    words = _written(words, LONGEST_READ)
     for member in IDENTITY:
         value = values.get(member)
         if value and len(value) >= SHORTEST_NAME:
             words = words.replace(value, "***")
     return NUMBERS.sub("***", words)[:LONGEST_WORDS]
+
+
+def _written(text: str, longest: int) -> str:
+    """Cut what a platform says to what is kept of it, in one line."""
+    return UNWRITABLE.sub(" ", text[:longest])
