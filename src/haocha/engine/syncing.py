@@ -5,7 +5,12 @@ at a lower priority. The worker starts this process where there are peers, and s
 """
 
 import asyncio
+import random
 import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from functools import partial
 from typing import NoReturn
 
 import asyncpg
@@ -13,6 +18,7 @@ import structlog
 
 from haocha.engine import orders
 from haocha.engine.outbox import Sender
+from haocha.engine.pace import LONGEST_PAUSE, pause
 from haocha.settings import Settings
 from haocha.store import install as installs
 from haocha.store import registry as registry_store
@@ -22,7 +28,7 @@ from haocha.sync import reconcile
 from haocha.sync.contents import Reader
 from haocha.sync.dialect import dialect_of
 
-RESTART = 2.0  # seconds
+STEADY = 60.0  # seconds after which whoever failed has not failed again and again
 PATIENCE = 5.0  # seconds to end in order
 
 logger = structlog.get_logger(__name__)
@@ -37,25 +43,54 @@ async def work(settings: Settings, pool: asyncpg.Pool) -> None:
         group.create_task(registry_store.follow(registry, tail, pool), name="registry")
         for peer in settings.peers:
             dialect = dialect_of(peer)
-            group.create_task(Sender(pool, dialect, reader).run(), name=f"{peer.name}: sender")
-            group.create_task(orders.run(pool, settings, peer), name=f"{peer.name}: orders")
+            sender = Sender(pool, dialect, reader)
+            group.create_task(steadily(f"{peer.name}: sender", sender.run))
+            group.create_task(steadily(f"{peer.name}: orders", partial(orders.run, pool, settings, peer)))
             if dialect.listable:
-                group.create_task(reconcile.daily(pool, settings, peer, dialect), name=f"{peer.name}: reconciliation")
+                daily = partial(reconcile.daily, pool, settings, peer, dialect)
+                group.create_task(steadily(f"{peer.name}: reconciliation", daily))
         logger.info("syncing", peers=[peer.name for peer in settings.peers])
 
 
-async def supervise(settings: Settings) -> NoReturn:
+async def steadily(name: str, run: Callable[[], Awaitable[None]], longest: timedelta = LONGEST_PAUSE) -> None:
+    """Run a task until it ends; one that fails begins again, later and later: one peer's trouble is no other's."""
+    failures = 0
+    while True:
+        began = time.monotonic()
+        try:
+            return await run()
+        except Exception as error:  # noqa: BLE001 (whatever it is; its words may hold what a platform or citizen wrote)
+            failures = 1 if time.monotonic() - began > STEADY else failures + 1
+            logger.error("sync_task_failed", task=name, errors=sorted(_kinds(error)), failures=failures)  # noqa: TRY400
+            await asyncio.sleep(pause(failures, random.random(), longest).total_seconds())  # noqa: S311 (spreads)
+
+
+def _kinds(error: BaseException) -> set[str]:
+    """Name an error, of a group all that are in it."""
+    if isinstance(error, BaseExceptionGroup):
+        return set().union(*map(_kinds, error.exceptions))
+    return {type(error).__name__}
+
+
+async def supervise(settings: Settings) -> None:
     """Keep the sync process running beside this one; it ends with us, however we end: it reads our pipe's end."""
     command = (sys.executable, "-m", "haocha", "sync", "run", "--attached", "--data", str(settings.data))
-    while True:
-        process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)
-        try:
-            code = await process.wait()
-        except asyncio.CancelledError:
-            await _end(process)
-            raise
-        logger.error("sync_ended", code=code)
-        await asyncio.sleep(RESTART)
+    await steadily("process", partial(_attend, command))
+
+
+class Ended(Exception):
+    """The sync process ended by itself, with this code."""
+
+
+async def _attend(command: Sequence[str]) -> NoReturn:
+    """Start the sync process and wait for its end; raises `Ended`."""
+    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)
+    try:
+        code = await process.wait()
+    except asyncio.CancelledError:
+        await _end(process)
+        raise
+    raise Ended(code)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
