@@ -44,3 +44,12 @@ def test_breaker_opens_after_several_failures_and_lets_one_try():
     breaker.answered()
     assert breaker.may_call(NOW)
     assert (breaker.failures, breaker.error) == (0, "")
+
+
+def test_breaker_that_opened_under_a_clock_set_back_since_lets_one_try():
+    """A clock that was a day ahead keeps nobody waiting for a day."""
+    breaker = Breaker(timedelta(seconds=20))
+    for _ in range(TOLERATED):
+        breaker.failed("ConnectError", NOW + timedelta(days=1), 0)
+    assert breaker.may_call(NOW)
+    assert not breaker.may_call(NOW)

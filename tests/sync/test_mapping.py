@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from haocha.sync.mapping import Fault, Faults, Field, Mapping, coded, compact, constant, csv, local
+from haocha.sync.mapping import Fault, Faults, Field, Mapping, Unmappable, coded, compact, constant, csv, local, moment
 
 MAPPING = Mapping(
     (
@@ -46,6 +46,13 @@ def test_everything_that_keeps_an_item_from_being_sent_is_named_at_once():
         Fault("channel", "没有对应的代码（6）"),
     )
     assert str(caught.value) == "areaCode 超过 12 个字符；alternate 缺少必填项；channel 没有对应的代码（6）"
+
+
+@pytest.mark.parametrize("text", ["yesterday", "9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+14:00"])
+def test_text_that_is_no_time_in_shanghai_is_a_fault(text):
+    """Also where the calendar ends."""
+    with pytest.raises(Unmappable):
+        moment(text)
 
 
 def test_compact_times_are_of_shanghai():

@@ -47,7 +47,7 @@ class Breaker:
         """Say whether a call may be made; where one tries, the others wait for how it ends."""
         if self.open_until is None:
             return True
-        if now < self.open_until:
+        if now < self.open_until <= now + LONGEST_PAUSE + self._patience:  # later than that it was by another clock
             return False
         self.open_until = now + self._patience
         return True

@@ -107,9 +107,9 @@ def moment(text: str) -> str:
     """Write a time that stands as it was sent as `yyyy-MM-dd HH:mm:ss` in Shanghai."""
     try:
         read = datetime.fromisoformat(text)
-    except ValueError:
+        return local(read if read.tzinfo else read.replace(tzinfo=SHANGHAI))
+    except (ValueError, OverflowError):  # at the edge of the calendar there is no time in Shanghai
         raise Unmappable("不是时间") from None
-    return local(read if read.tzinfo else read.replace(tzinfo=SHANGHAI))
 
 
 def constant(value: str) -> Callable[[Values], str]:
