@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import httpx
+import msgspec
 import pytest
 import uvicorn
 from structlog.testing import capture_logs
@@ -31,6 +32,7 @@ class Above:
         self.items = {}
         self.asked = []
         self.broken = []
+        self.drops = False
         self.url = ""
 
     def put(self, *items):
@@ -56,6 +58,9 @@ class Above:
             page = {"position": max(after, upto), "more": upto < len(self.items), "items": found}
             status, body = 200, json.dumps(page).encode()
         await send({"type": "http.response.start", "status": status, "headers": []})
+        while self.drops:
+            await send({"type": "http.response.body", "body": b" ", "more_body": True})
+            await asyncio.sleep(0.05)
         await send({"type": "http.response.body", "body": body})
 
 
@@ -140,7 +145,32 @@ async def test_item_that_cannot_be_taken_stops_no_other(pool, settings, install,
     assert "虚构丁" not in str(said)
 
 
-@pytest.mark.parametrize("broken", [(500, b""), (401, b"{}"), (200, b"<html>"), (200, b'{"position": "x"}')])
+async def test_items_that_are_none_stop_no_other(pool, settings, install, above):
+    """Numbers, lists, names that are no names: each is complained of, none is repeated."""
+    above.put(5, ["虚构戊"])
+    above.put({"type": "ticket", "id": {"userName": "虚构己"}}, {"type": "x", "id": "虚构庚" * 40}, ticket("good"))
+    with capture_logs() as said:
+        async with pulling(pool, settings, above) as step:
+            assert [await step() for _ in range(3)] == [True, True, False]
+    assert await streams(pool, install, "good") == [1]
+    assert [line["id"] for line in said if line["event"] == "order_not_taken"] == [""] * 4
+    assert "虚构" not in str(said)
+
+
+async def test_answer_that_never_ends_is_waited_for_no_longer_than_any(pool, settings, above):
+    """It comes drop by drop: each drop is in time, the whole is not."""
+    above.drops = True
+    puller = Puller(pool, settings, msgspec.structs.replace(peer_of(above), timeout=0.2))
+    desk = await puller._desk()
+    async with httpx.AsyncClient() as client, Batcher(pool, 100) as batcher, asyncio.timeout(20):
+        with pytest.raises(TimeoutError):
+            await puller.step(client, batcher, desk)
+    above.drops = False
+
+
+@pytest.mark.parametrize(
+    "broken", [(500, b""), (401, b"{}"), (200, b"<html>"), (200, b'{"position": "x"}'), (200, b'{"\xff')]
+)
 async def test_answer_that_is_no_page_moves_nothing(pool, settings, above, broken):
     """Error pages, refusals, what is cut off: the same page is asked for again."""
     above.put(ticket("1"))

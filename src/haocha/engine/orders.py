@@ -7,12 +7,13 @@ next one goes on where it was. An item that cannot be taken is told to the opera
 import asyncio
 import random
 from datetime import UTC, datetime
-from typing import Any, Final, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import asyncpg
 import httpx
 import msgspec
 import structlog
+from msgspec import Meta
 
 from haocha.engine.pace import pause
 from haocha.peers import Peer
@@ -34,6 +35,7 @@ PAGE: Final = 200
 QUEUE: Final = 2 * PAGE
 EVERY: Final = 5.0  # seconds between two looks where nothing new is there
 OK: Final = 200
+LONGEST_NAME: Final = 100
 KNOWN: Final = frozenset({200, 201, 409})
 
 logger = structlog.get_logger(__name__)
@@ -45,6 +47,13 @@ class _Page(msgspec.Struct):
     position: int
     more: bool
     items: list[msgspec.Raw]
+
+
+class _Named(msgspec.Struct):
+    """What an item is called by; '' where it is not, or not as an item is."""
+
+    type: Annotated[str, Meta(max_length=LONGEST_NAME)] = ""
+    id: Annotated[str, Meta(max_length=LONGEST_NAME)] = ""
 
 
 _page = msgspec.json.Decoder(_Page)
@@ -117,16 +126,20 @@ class Puller:
     async def _fetch(self, client: httpx.AsyncClient, after: int) -> _Page:
         target = f"{ORDERS}?after={after}&limit={PAGE}"
         headers = {signing.PEER: self._member, **signing.sign(self._secret, "GET", target, b"", datetime.now(UTC))}
-        answer = await client.get(self.peer.url + target, headers=headers)
+        async with asyncio.timeout(self.peer.timeout):  # as a whole: an answer may come drop by drop
+            answer = await client.get(self.peer.url + target, headers=headers)
         if answer.status_code != OK:
             raise Refused(f"status {answer.status_code}")
         try:
             return _page.decode(answer.content)
-        except msgspec.DecodeError:
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             raise Refused("the answer is no page of orders") from None
 
     def _complain(self, item: msgspec.Raw, one: order_intake.Taken) -> None:
         """Tell the operator what was not taken, by its type and id, and why; nothing of what it says."""
-        said: dict[str, Any] = msgspec.json.decode(item)
+        try:
+            said = msgspec.json.decode(item, type=_Named)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            said = _Named()
         faults = [f"{fault.pointer} {fault.code}" for fault in one.faults]
-        logger.error("order_not_taken", peer=self.peer.name, type=said.get("type"), id=said.get("id"), faults=faults)
+        logger.error("order_not_taken", peer=self.peer.name, type=said.type, id=said.id, faults=faults)
