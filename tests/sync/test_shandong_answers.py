@@ -73,3 +73,9 @@ def test_what_is_no_answer_to_a_record_is_tried_again(answer):
     """A page, half an answer, a refusal of the envelope: no record is dead for it."""
     with pytest.raises(Unavailable):
         outcome(read(answer))
+
+
+def test_list_that_is_none_lists_nothing():
+    """What is said of the whole call counts."""
+    told = {"C-Response-Desc": "success", "C-Response-Body": {"success": "true", "serviceList": 5}}
+    assert read(body(told)).listed == ()

@@ -199,6 +199,12 @@ def test_what_is_no_answer_is_tried_again(status, answer):
         classify(httpx.Response(status, text=answer), "1")
 
 
+def test_answer_in_another_encoding_is_tried_again():
+    """JSON is UTF-8: what of another encoding says yes or no is anybody's guess."""
+    with pytest.raises(Unavailable, match="HTTP 200"):
+        classify(httpx.Response(200, content='{"result":"0","resultmsg":"参数错误"}'.encode("gbk")), "1")
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [

@@ -108,7 +108,7 @@ class Tokens:
             raise Unavailable(f"{service} answered HTTP {response.status_code}")
         try:
             told = msgspec.json.decode(response.content, type=_Told, strict=False)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise Unavailable(f"{service} answered without a token") from None
         if not told.access_token:
             raise Unavailable(f"{service} answered without a token")

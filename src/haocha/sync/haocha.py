@@ -102,6 +102,8 @@ class Haocha(Dialect):
                     held.satisfaction,
                     held.digest,
                 )
+            if page[-1].position <= after:
+                raise Unavailable("the list does not go on")
             after = page[-1].position
 
     def _signed(self, method: str, target: str, body: bytes, now: datetime) -> dict[str, str]:
@@ -152,7 +154,7 @@ def _read(answer: httpx.Response, decoder: msgspec.json.Decoder[Any]) -> list[An
         raise Unavailable(f"answer {answer.status_code} {_words(answer)[0]}".strip())
     try:
         return decoder.decode_lines(answer.content)
-    except msgspec.DecodeError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Unavailable(f"the answer cannot be read ({type(error).__name__})") from None
 
 
@@ -167,7 +169,7 @@ def _words(answer: httpx.Response) -> tuple[str, str]:
     """Return code and words of a problem; nothing where it is none."""
     try:
         problem = msgspec.json.decode(answer.content, type=dict[str, Any])
-    except msgspec.DecodeError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return "", ""
     return str(problem.get("code", "")), str(problem.get("detail", ""))
 

@@ -4,6 +4,7 @@ A file is CSV with a heading (UTF-8 or GBK) or NDJSON, with the members of `Expo
 read line by line, however long it is. Of other kinds than ratings and 追评, lines are passed over.
 """
 
+import asyncio
 import csv
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import date, datetime
@@ -17,12 +18,17 @@ from msgspec import Meta
 
 from haocha.domain.codes import CHANNELS
 from haocha.domain.workdays import SHANGHAI
+from haocha.peers import Peer
 from haocha.store import sql
 from haocha.sync.dialect import Dialect, Expired, Theirs, Unavailable, digest
 from haocha.sync.wire import client_of
 
 SQL: Final = sql.load(Path(__file__).parent / "reconcile.sql").named("query")
 PAGE: Final = 1_000
+MOST: Final = 10_000_000
+"""Ratings of one day: no platform has more, and a list without an end would fill the disk."""
+CALLS: Final = 8
+"""Calls at most, with tokens and their renewal, before a list goes on."""
 MOST_FAULTS: Final = 20
 RATED: Final = frozenset({"rating", "supplement"})
 
@@ -50,9 +56,14 @@ class Exported(msgspec.Struct, frozen=True, rename="camel"):
 async def listed(dialect: Dialect, day: date) -> Told:
     """Ask a platform that tells what it holds; raises `Unavailable` and errors of the network."""
     page: list[Theirs] = []
+    count = 0
     async with client_of(dialect.peer) as client:
+        told = dialect.listing(client, day)
         try:
-            async for theirs in dialect.listing(client, day):
+            while (theirs := await _next(told, dialect.peer)) is not None:
+                count += 1
+                if count > MOST:
+                    raise Unavailable(f"{dialect.name} lists more than {MOST} ratings of {day}")
                 page.append(theirs)
                 if len(page) == PAGE:
                     yield page
@@ -60,6 +71,12 @@ async def listed(dialect: Dialect, day: date) -> Told:
         except Expired:
             raise Unavailable(f"{dialect.name} refused the token") from None
     yield page
+
+
+async def _next(told: AsyncIterator[Theirs], peer: Peer) -> Theirs | None:
+    """Return the next of what a platform tells; a call that comes drop by drop ends like any other."""
+    async with asyncio.timeout(CALLS * peer.timeout):
+        return await anext(told, None)
 
 
 async def matched(

@@ -44,11 +44,11 @@ def read(answer: httpx.Response) -> Said:
         raise Unavailable(f"HTTP {answer.status_code}")
     try:
         told = msgspec.json.decode(answer.content)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise Unavailable("the answer is not JSON") from None
     match told:
         case {"C-Response-Desc": desc, "C-Response-Body": {"success": success} as inner}:
-            words, listed = _text(inner.get("message")), tuple(map(str, inner.get("serviceList") or ()))
+            words, listed = _text(inner.get("message")), _all(inner.get("serviceList"))
             if desc != "success":
                 words = "；".join(dict.fromkeys(filter(None, (_text(desc), words))))
                 return Said(taken=False, code="", words=words, listed=listed)
@@ -82,6 +82,10 @@ def outcome(said: Said) -> Outcome:
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
+
+
+def _all(values: Any) -> tuple[str, ...]:
+    return tuple(map(str, values)) if isinstance(values, list) else ()
 
 
 def _true(value: Any) -> bool:

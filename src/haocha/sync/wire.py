@@ -1,7 +1,7 @@
 """The connection to a peer: httpx as dialects know it, on aiohttp's parser, which takes a third of the processor time.
 
-What comes back is bounded: a platform out of its mind must not fill our memory. A request may have a `target` of its
-own (httpx's extension): what an interface wants in the address and nobody may log or find in an error.
+What comes back is bounded, and never unpacked: a platform out of its mind must not fill our memory. A request may have
+a `target` of its own (httpx's extension): what an interface wants in the address, and nobody may log or find in errors.
 """
 
 from collections.abc import AsyncIterator
@@ -15,6 +15,7 @@ from haocha.peers import Peer
 
 MOST_BYTES: Final = 16 * 2**20
 """Of one answer."""
+PLAIN: Final = "identity"
 
 
 class _Bounded(httpx.AsyncByteStream):
@@ -54,6 +55,9 @@ class _Transport(AiohttpTransport):
         answer.request = request
         assert isinstance(answer.stream, httpx.AsyncByteStream)  # noqa: S101 (the library's own)
         answer.stream = _Bounded(answer.stream)
+        if answer.headers.get("Content-Encoding", PLAIN).lower() != PLAIN:  # packed it can be a thousand times as large
+            await answer.aclose()
+            raise httpx.DecodingError("The answer is packed, though it was asked for as it is.")
         return answer
 
 
@@ -61,6 +65,5 @@ def client_of(peer: Peer) -> httpx.AsyncClient:
     """Return a client for calls to a peer."""
     limits = httpx.Limits(max_connections=peer.concurrency + 1, keepalive_expiry=30)
     transport = _Transport(trust_env=False, limits=limits)
-    return httpx.AsyncClient(
-        timeout=peer.timeout, trust_env=False, transport=transport, headers={"User-Agent": "haocha"}
-    )
+    headers = {"User-Agent": "haocha", "Accept-Encoding": PLAIN}
+    return httpx.AsyncClient(timeout=peer.timeout, trust_env=False, transport=transport, headers=headers)

@@ -141,7 +141,7 @@ def classify(answer: httpx.Response, success: str) -> Outcome:
     """Read an answer; raises `Unavailable` where it is none of the platform's own, or of a platform in trouble."""
     try:
         said = None if answer.is_server_error else msgspec.json.decode(answer.content, type=_Said)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         said = None
     if said is None:
         raise Unavailable(f"HTTP {answer.status_code}, {answer.headers.get('content-type', '')}")
