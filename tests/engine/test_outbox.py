@@ -1,5 +1,6 @@
 """The sender against a simulated province in a process of its own."""
 
+import asyncio
 import random
 from datetime import timedelta
 
@@ -35,6 +36,24 @@ async def test_everything_arrives_once(zhejiang, reporting_to):
     held = await zhejiang.records()
     assert len({(record["projectNo"], record["assessNumber"]) for record in held}) == len(held) == 105
     assert {row["attempts"] for row in await log.rows() if row["state"] == "accepted"} == {1}
+
+
+async def test_rating_that_just_came_is_not_kept_waiting_by_a_backlog(zhejiang, reporting_to):
+    """The oldest go first, at a low rate; what comes meanwhile is over there long before they are through."""
+    log = reporting_to(peer("zhejiang", zhejiang.url, rate=50.0, concurrency=2))
+    await log.append(*cases(log.install, log.vault, range(800), now=now(), supplements=1000))
+    await log.derive()
+    async with log.sending():
+        await log.until(lambda states: states.get("accepted", 0) > 10)
+        await log.append(*cases(log.install, log.vault, [900], now=now(), supplements=1000))
+        await log.derive()
+        mine = "SELECT state = 'accepted' FROM sync.outbox WHERE kind = 'rating' ORDER BY position DESC LIMIT 1"
+        async with asyncio.timeout(30):
+            while not await log.pool.fetchval(mine):
+                await asyncio.sleep(0.05)
+    accepted = [row["position"] for row in await log.rows() if row["state"] == "accepted"]
+    assert (await log.states())["waiting"] > 400
+    assert accepted[:20] == [row["position"] for row in await log.rows() if row["kind"] == "rating"][:20]
 
 
 async def test_faults_of_the_network_lose_and_double_nothing(zhejiang, reporting_to):

@@ -36,6 +36,11 @@ class Backlog:
         self._gone.clear()
 
     @property
+    def fresh(self) -> int:
+        """Return how many could be taken now that had just come when they were read."""
+        return len(self._fresh)
+
+    @property
     def in_hand(self) -> int:
         """Return how many cases are in hand: waiting, taken, or put off."""
         return len(self._lanes)

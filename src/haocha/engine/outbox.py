@@ -134,9 +134,9 @@ class Sender:
             now = datetime.now(UTC)
             self.backlog.ripen(now)
             idle = True
-            if len(self.backlog) < PAGE // 2 and self.backlog.in_hand < MOST:
+            if len(self.backlog) < self.low and self.backlog.in_hand < MOST:
                 idle = not await self.fill(now)
-            if len(self.backlog) > self.size and time.monotonic() - looked > FRESH_LOOK:
+            elif time.monotonic() - looked > FRESH_LOOK:
                 looked = time.monotonic()
                 await self.freshen(now)
             if len(self.backlog):
@@ -178,6 +178,11 @@ class Sender:
         except TimeoutError:
             pass
         self._wake.clear()
+
+    @property
+    def low(self) -> int:
+        """Rows in hand below which more are read: a second's, as what comes behind them is not taken before them."""
+        return min(PAGE // 2, max(self.size, math.ceil(self.peer.rate)))
 
     @property
     def size(self) -> int:
@@ -352,9 +357,12 @@ class Sender:
         now = datetime.now(UTC)
         async with self.pool.acquire() as connection:
             final = [one for one in settled if one.state != "held"]
-            for one in settled:
-                if one.state == "held" and not await outbox.hold_again(connection, self.peer.name, one, now):
-                    final.append(one._replace(state="dead"))  # there is nothing that could be sent before it
+            missing = [one for one in settled if one.state == "held"]
+            final += [
+                one._replace(state="dead")  # there is nothing that could be sent before it
+                for one in missing
+                if not await outbox.hold_again(connection, self.peer.name, one, now)
+            ]
             if final:
                 await outbox.settle(connection, self.peer.name, final, now)
             ended = [rows.pop(one.position) for one in settled if one.state != "waiting"]

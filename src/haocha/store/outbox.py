@@ -105,14 +105,14 @@ async def settle(connection: asyncpg.Connection, peer: str, settled: Sequence[Se
             await connection.execute(SQL["with_it"], peer, formless, now)
 
 
-async def hold_again(connection: asyncpg.Connection, peer: str, position: int, now: datetime) -> bool:
-    """Send once more what a row needs, and hold the row meanwhile; false where it needs nothing that was sent."""
+async def hold_again(connection: asyncpg.Connection, peer: str, missing: Settled, now: datetime) -> bool:
+    """Send once more what a row needs, and hold the row meanwhile; false where it needs nothing that is sent."""
     async with connection.transaction():
         await in_turn(connection, peer)
-        again = await connection.fetchval(SQL["needed_again"], peer, position, now)
+        again = await connection.fetchval(SQL["needed_again"], peer, missing.position, now)
         if again is None:
             return False
-        await connection.execute(SQL["hold_again"], peer, position, now)
+        await connection.execute(SQL["hold_again"], peer, missing.position, now, missing.code, missing.words)
         return True
 
 

@@ -66,15 +66,19 @@ UPDATE sync.outbox o
  WHERE o.peer = $1 AND o.position = s.position AND o.state = 'waiting'
 RETURNING o.key, o.state
 -- section: query needed_again
--- $1 peer, $2 position, $3 now. The latest of what the row needs goes out again.
-UPDATE sync.outbox o SET state = 'waiting', next_at = $3, ended_at = NULL
+-- $1 peer, $2 position, $3 now. The latest of what the row needs goes out again; what is on its way already stays so.
+UPDATE sync.outbox o
+   SET state = CASE o.state WHEN 'accepted' THEN 'waiting' ELSE o.state END,
+       next_at = CASE o.state WHEN 'accepted' THEN $3 ELSE o.next_at END, ended_at = NULL
  WHERE o.peer = $1 AND o.position = (
    SELECT s.position FROM sync.outbox s JOIN sync.outbox r ON r.peer = s.peer AND r.needs = s.key
-    WHERE r.peer = $1 AND r.position = $2 AND s.state = 'accepted' ORDER BY s.position DESC LIMIT 1)
+    WHERE r.peer = $1 AND r.position = $2 AND s.state IN ('accepted', 'waiting', 'held')
+    ORDER BY s.position DESC LIMIT 1)
 RETURNING o.position
 -- section: query hold_again
--- $1 peer, $2 position, $3 now
-UPDATE sync.outbox SET state = 'held', next_at = $3, attempts = attempts + 1 WHERE peer = $1 AND position = $2
+-- $1 peer, $2 position, $3 now, $4 code, $5 words
+UPDATE sync.outbox SET state = 'held', next_at = $3, attempts = attempts + 1, code = $4, words = $5
+ WHERE peer = $1 AND position = $2 AND state = 'waiting'
 -- section: query give_up_waiting
 -- $1 peer, $2 recorded before, $3 now. Not while what they need is itself on its way: then the platform is late, not it.
 UPDATE sync.outbox o SET state = 'noService', ended_at = $3

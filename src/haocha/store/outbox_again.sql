@@ -23,7 +23,13 @@ SELECT position FROM sync.outbox
    AND ($4::smallint IS NULL OR (level = $4 AND kind IN ('rating', 'supplement')))
  ORDER BY position
 -- section: query again
--- $1 peer, $2 positions, $3 now
-UPDATE sync.outbox SET state = 'waiting', again_at = $3, next_at = $3, attempts = 0, ended_at = NULL
- WHERE peer = $1 AND position = ANY ($2) AND state = 'accepted'
-RETURNING position
+-- $1 peer, $2 positions, $3 now. A service record may be younger than its rating: what needs one of these, or something that
+-- is on its way, is held.
+UPDATE sync.outbox o
+   SET state = CASE WHEN EXISTS (SELECT FROM sync.outbox n
+                                  WHERE n.peer = $1 AND n.key = o.needs
+                                    AND (n.state IN ('waiting', 'held') OR n.state = 'accepted' AND n.position = ANY ($2)))
+                    THEN 'held' ELSE 'waiting' END,
+       again_at = $3, next_at = $3, attempts = 0, ended_at = NULL
+ WHERE o.peer = $1 AND o.position = ANY ($2) AND o.state = 'accepted'
+RETURNING o.position

@@ -1,0 +1,109 @@
+"""What is sent once more: what a platform lost or misses, replays, dead letters that were mended."""
+
+import random
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from haocha.store import outbox_again
+from tests.sync import reporting
+from tests.sync.answering import Answering, answer
+from tests.sync.provinces import province
+from tests.sync.reporting import Reporting, cases, identity, now, peer, rating, service
+
+JSON = "application/json"
+MISSED = answer(msgspec.json.encode({"result": "0", "resultmsg": "没有对应的服务数据"}), kind=JSON)
+
+
+@pytest.fixture
+def reporting_to(pool, install, keys):
+    """Return a function that makes a log that is reported to a peer."""
+    return lambda to: Reporting(pool, install, keys, to)
+
+
+@pytest.fixture
+async def answering():
+    """Run a platform that answers what it is told to."""
+    async with Answering().open() as running:
+        yield running
+
+
+@pytest.fixture
+async def shandong(tmp_path):
+    """Run the simulated Shandong platform and return it with a peer for it."""
+    async with province("shandong", tmp_path, "--self-built", "") as running:
+        files = {"app_word": "app.word", "public_key": "platform.pub"}
+        secrets = {name: (running.folder / file).read_text().strip() for name, file in files.items()}
+        options = {"app_mark": "haocha", "self_built": ""}
+        yield running, reporting.peer("shandong", running.url, options=options, secrets=secrets)
+
+
+async def test_record_that_is_missed_and_cannot_be_sent_ends_as_dead(answering, reporting_to):
+    """The service record goes with its rating: a platform that misses it nevertheless is not asked for ever."""
+    log = reporting_to(peer("zhejiang", answering.url))
+    await log.append(*cases(log.install, log.vault, [1], now=now(), supplements=1000))
+    await log.derive()
+    answering.answers = [MISSED]
+    async with log.sending():
+        assert await log.until(lambda states: "dead" in states) == {"dead": 1, "local": 1}
+    (dead,) = [row for row in await log.rows() if row["state"] == "dead"]
+    assert (dead["words"], dead["attempts"]) == ("没有对应的服务数据", 1)
+
+
+async def test_replay_sends_a_record_before_its_rating_though_it_is_younger(shandong, reporting_to):
+    """The rating came first and waited; once more, it waits again."""
+    running, to = shandong
+    log = reporting_to(to)
+    chance, at, person = random.Random(1), now() - timedelta(minutes=5), identity(7)
+    project = "9901012026112200000007"
+    await log.append(rating(log.install, log.vault, project, 1, at, person, chance))
+    await log.append(service(log.install, log.vault, project, at - timedelta(minutes=3), person))
+    await log.derive()
+    async with log.sending():
+        await log.until(lambda states: states == {"accepted": 2})
+        for record in await running.records():
+            await running.tamper(delete=f"{project}|1|{record['assessNumber'] if record['kind'] == 'rating' else 0}")
+        assert await running.records() == []
+        positions = [row["position"] for row in await log.rows()]
+        assert await outbox_again.again(log.pool, "province", positions, now()) == 2
+        await log.until(lambda states: states == {"accepted": 2})
+    assert [record["kind"] for record in await running.records()] == ["service", "rating"]
+    assert {row["attempts"] for row in await log.rows()} == {1}
+
+
+async def test_platform_that_lost_a_record_gets_it_again(shandong, reporting_to):
+    """It was accepted and is gone: it goes once more, and the rating behind it."""
+    running, to = shandong
+    log = reporting_to(to)
+    at, person, project = now() - timedelta(minutes=5), identity(7), "9901012026112200000007"
+    await log.append(service(log.install, log.vault, project, at, person))
+    await log.derive()
+    async with log.sending():
+        await log.until(lambda states: states == {"accepted": 1})
+        await running.tamper(delete=f"{project}|1|0")
+        await log.append(rating(log.install, log.vault, project, 1, at, person, random.Random(1)))
+        await log.derive()
+        await log.until(lambda states: states == {"accepted": 2})
+    assert [record["kind"] for record in await running.records()] == ["service", "rating"]
+
+
+async def test_dead_record_is_sent_as_it_was_corrected(shandong, reporting_to):
+    """It lacked a member; the counter sent it again, and the letter is no longer dead."""
+    running, to = shandong
+    log = reporting_to(to)
+    at, person, project = now() - timedelta(minutes=5), identity(7), "9901012026112200000007"
+    whole = service(log.install, log.vault, project, at, person)
+    (first,) = whole.events
+    poor = msgspec.json.decode(first.state)
+    del poor["case"]["projectType"]
+    await log.append(whole._replace(events=(first._replace(state=msgspec.json.encode(poor)),)))
+    await log.derive()
+    async with log.sending():
+        await log.until(lambda states: states == {"dead": 1})
+        await log.append(whole._replace(events=(first._replace(version=2),), identities=(), texts=()))
+        await log.derive()
+        await log.until(lambda states: states == {"dead": 1, "accepted": 1})
+        assert await outbox_again.retry(log.pool, "province", now()) == 1
+        await log.until(lambda states: states == {"accepted": 2})
+    assert len(await running.records()) == 1
