@@ -1,7 +1,8 @@
 """Everything of record goes up (上报): events become rows of the outbox, one handler for each peer.
 
 All levels go the same way at the same time. A row names what must have been accepted before it: a rating its service
-record; a 追评, a contest, a decision and a ticket's step their rating. A contested rating is never sent as a rating.
+record, which goes along where it was recorded before the first day that is reported; a 追评, a contest, a decision and
+a ticket's step their rating. A contested rating is never sent as a rating.
 """
 
 from collections.abc import Sequence
@@ -74,6 +75,8 @@ class State(NamedTuple):
     orders: dict[UUID, OrderIssued]
     recorded: frozenset[UUID]
     """Of the service records that ratings may go without, those that there are."""
+    early: dict[UUID, Recorded]
+    """Service records of ratings that are reported, from before the first day."""
 
 
 class Report(Handler):
@@ -105,18 +108,30 @@ class Report(Handler):
             [] if self.dialect.record_first else [self._record(event.event) for event in batch if _has_case(event)]
         )
         there = frozenset(row[0] for row in await connection.fetch(SQL["begun"], records))
-        return State(known, {order: stream[0].event for order, stream in orders.items()}, there)
+        early = await self._early(connection, batch)
+        return State(known, {order: stream[0].event for order, stream in orders.items()}, there, early)
+
+    async def _early(self, connection: asyncpg.Connection, batch: Sequence[Recorded]) -> dict[UUID, Recorded]:
+        """Read the service records from before the first day behind ratings that came since."""
+        if self.peer.since is None:
+            return {}
+        wanted = [self._record(event.event) for event in batch if _has_case(event) and not self._is_early(event)]
+        streams = await log.read_streams(connection, wanted)
+        return {stream: records[-1] for stream, records in streams.items() if self._is_early(records[-1])}
+
+    def _is_early(self, recorded: Recorded) -> bool:
+        """Tell whether something was recorded before the first day that is reported."""
+        since = self.peer.since
+        return since is not None and recorded.recorded_at.astimezone(SHANGHAI).date() < since
 
     def decide(self, batch: Sequence[Recorded], state: State) -> Effects:
         """Make a row of each event that concerns the peer."""
-        entries = [entry for event in batch if (entry := self._entry(event, state)) is not None]
+        known = [*state.early.values(), *(event for event in batch if not self._is_early(event))]
+        entries = [entry for event in known if (entry := self._entry(event, state)) is not None]
         return Effects(outbox=entries) if entries else NOTHING
 
     def _entry(self, recorded: Recorded, state: State) -> Entry | None:
         event, stream, version = recorded.event, recorded.originator_id, recorded.originator_version
-        since = self.peer.since
-        if since is not None and recorded.recorded_at.astimezone(SHANGHAI).date() < since:
-            return None
         if isinstance(event, Reported) and (not event.status or event.event in FOLLOWED):
             return None
         kind: Kind = FACTS.get(type(event)) or ("decision" if isinstance(event, DECISIONS) else "ticket")

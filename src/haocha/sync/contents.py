@@ -42,12 +42,10 @@ async def load(
 ) -> list[Item]:
     """Return the items of `rows`, in order; without `services` what a rating says by itself."""
     recorded = await _events(connection, [row.position for row in rows])
-    made = [one.event for one in recorded.values() if isinstance(one.event, MADE)]
-    latest = await _services(connection, reader.namespace, made) if services else {}
+    told = [one.event for one in recorded.values() if isinstance(one.event, MADE | ServiceRecorded)]
+    latest = await _services(connection, reader.namespace, told) if services else {}
     decided = [one.originator_id for one in recorded.values() if isinstance(one.event, DECISIONS)]
     rated = await _firsts(connection, decided) if decided else {}
-    worked = [one.originator_id for one in recorded.values() if isinstance(one.event, TicketEvent)]
-    tickets = await ticket_items.load(connection, worked) if worked else None
     steps = [row.stream for row in rows if row.kind == "ticket"]
     tickets = await ticket_items.load(connection, steps) if steps else ticket_items.NONE
     facts: list[Any] = [*(one.event for one in recorded.values()), *latest.values()]
@@ -58,15 +56,14 @@ async def load(
         one = recorded[row.position]
         values: dict[str, Any]
         match one.event:
-            case ServiceRecorded() as fact:
-                values = _service(reader.registry, fact, texts) | identities.get(fact.subject, {})
+            case ServiceRecorded(project_no=case, service_number=number) as first:
+                record = latest.get((case, number), first)  # of several the latest counts
+                values = _service(reader.registry, record, texts) | identities.get(record.subject, {})
             case RatingSubmitted() | RatingSupplemented() | RatingContested() as fact:
                 service = latest.get((fact.project_no, fact.service_number))
                 values = _rating(reader.registry, fact, service, identities, texts)
             case Rating.Linked() | Rating.Excluded() | Rating.Reinstated():
                 values = _which(rated[row.stream])
-            case TicketEvent() if tickets is not None:
-                values = await ticket_items.write(connection, reader, one, tickets)
             case TicketEvent():
                 values = await ticket_items.write(connection, reader, one, tickets)
             case _:
@@ -92,10 +89,10 @@ async def _firsts(connection: asyncpg.Connection | asyncpg.Pool, streams: list[U
 
 
 async def _services(
-    connection: asyncpg.Connection | asyncpg.Pool, namespace: UUID, made: Iterable[Any]
+    connection: asyncpg.Connection | asyncpg.Pool, namespace: UUID, told: Iterable[Any]
 ) -> dict[tuple[str, int], ServiceRecorded]:
-    """Return the latest service record of each case and service that was rated."""
-    cases = {(fact.project_no, fact.service_number) for fact in made if "noCase" not in fact.flags}
+    """Return the latest service record of each case and service that was rated or recorded."""
+    cases = {(fact.project_no, fact.service_number) for fact in told if "noCase" not in getattr(fact, "flags", ())}
     streams = {ids.service_id(namespace, *case): case for case in cases}
     rows = await connection.fetch(SQL["latest"], list(streams))
     return {streams[stream]: events.decode(topic, state, stream, version) for stream, version, topic, state in rows}
