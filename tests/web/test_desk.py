@@ -303,9 +303,9 @@ async def test_stream_tells_counts_and_the_head_of_the_list(desk):
     ("role", "ways"),
     [
         ("handler", ["工作台", "问题台账", "通报", "消息", "大屏"]),
-        ("leader", ["工单", "督办看板", "问题台账", "通报", "消息", "大屏"]),
+        ("leader", ["工单", "督办看板", "问题台账", "通报", "省平台对接", "消息", "大屏"]),
         ("inspector", ["工作台", "问题台账", "查评与投诉", "消息", "大屏"]),
-        ("admin", ["消息", "大屏", "管理"]),
+        ("admin", ["省平台对接", "消息", "大屏", "管理"]),
     ],
 )
 def test_navigation_shows_only_what_the_role_may_open(role, ways):
