@@ -3,9 +3,11 @@
 import random
 from datetime import timedelta
 
+import asyncpg
 import msgspec
 import pytest
 
+from haocha.domain.workdays import SHANGHAI
 from haocha.store import outbox_again
 from tests.sync import reporting
 from tests.sync.answering import Answering, answer
@@ -26,6 +28,13 @@ def reporting_to(pool, install, keys):
 async def answering():
     """Run a platform that answers what it is told to."""
     async with Answering().open() as running:
+        yield running
+
+
+@pytest.fixture
+async def zhejiang(tmp_path):
+    """Run the simulated Zhejiang platform."""
+    async with province("zhejiang", tmp_path) as running:
         yield running
 
 
@@ -107,3 +116,20 @@ async def test_dead_record_is_sent_as_it_was_corrected(shandong, reporting_to):
         assert await outbox_again.retry(log.pool, "province", now()) == 1
         await log.until(lambda states: states == {"accepted": 2})
     assert len(await running.records()) == 1
+
+
+async def test_record_from_before_the_first_day_goes_along_with_its_rating(zhejiang, superuser_dsn, reporting_to):
+    """Else the rating would wait for it in vain; what else there was before that day is not reported."""
+    today = now().astimezone(SHANGHAI).date()
+    log = reporting_to(peer("zhejiang", zhejiang.url, since=today))
+    before, at, person = now() - timedelta(days=1), now() - timedelta(minutes=5), identity(7)
+    await log.append(service(log.install, log.vault, "9901-1", before, person))
+    await log.append(*cases(log.install, log.vault, [1], now=before, supplements=1000))
+    connection = await asyncpg.connect(superuser_dsn)
+    await connection.execute("UPDATE log.events SET recorded_at = recorded_at - interval '1 day'")
+    await connection.close()
+    await log.append(rating(log.install, log.vault, "9901-1", 1, at, person, random.Random(1)))
+    await log.derive()
+    async with log.sending():
+        await log.until(lambda states: states == {"accepted": 1, "local": 1})
+    assert {row["lane"] for row in await log.rows()} == {"9901-1"}
