@@ -172,7 +172,7 @@ async def test_ended_session_is_said_on_the_open_page(desk, page):
         "UPDATE access.accounts SET disabled_at = now() WHERE username = $1", login.username
     )
     await tell(desk.context.pool, life())
-    await expect(page.locator("[data-toast]")).to_contain_text("登录已过期", timeout=8_000)
+    await expect(page.locator("[data-toast]")).to_contain_text("登录已过期", timeout=20_000)
     page.complaints.clear()
 
 
