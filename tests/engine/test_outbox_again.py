@@ -79,6 +79,9 @@ async def test_replay_sends_a_record_before_its_rating_though_it_is_younger(shan
         await log.until(lambda states: states == {"accepted": 2})
     assert [record["kind"] for record in await running.records()] == ["service", "rating"]
     assert {row["attempts"] for row in await log.rows()} == {1}
+    earlier = await log.pool.fetch("SELECT position, receipt, attempts, ended_at FROM sync.receipts ORDER BY position")
+    assert [(row["position"], row["attempts"]) for row in earlier] == [(position, 1) for position in positions]
+    assert all(was["ended_at"] < row["ended_at"] for was, row in zip(earlier, await log.rows(), strict=True))
 
 
 async def test_platform_that_lost_a_record_gets_it_again(shandong, reporting_to):

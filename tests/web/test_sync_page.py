@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from haocha.peers import Peer
+from haocha.store import outbox_again
 from tests.outboxes import beat, entry, put, settle
 from tests.people import csrf_of, log_in, make
 from tests.web.running import running
@@ -295,3 +296,18 @@ async def test_day_is_that_of_the_rating(desk):
     key = await desk.key(scopes=["sync:read"])
     answer = await desk.client.get("/v1/sync/outbox?from=2026-03-01&to=2026-03-02", headers=key)
     assert [item["position"] for item in answer.json()["items"]] == [1]
+
+
+async def test_first_receipt_of_what_is_sent_once_more_stays(filled):
+    """A replay asks the platform again; the proof of the first time is kept beside its new answer."""
+    (before,) = await filled.pool.fetch("SELECT ended_at FROM sync.outbox WHERE position = 2")
+    await outbox_again.again(filled.pool, "up", [2], datetime.now(UTC))
+    await settle(filled.pool, [2], "accepted", receipt="R-2002", duplicate=True)
+    await signed_in(filled)
+    page = await filled.client.get("/desk/sync", params={"state": "accepted"}, headers=PAGE)
+    assert page.text.count("首次送达") == 1
+    assert '回执 <span class="mono">R-1001</span>' in page.text
+    told = (await filled.client.get("/v1/sync/outbox", params={"peer": "up", "state": "accepted"})).json()["items"]
+    (row,) = [one for one in told if one["position"] == 2]
+    assert (row["receipt"], row["firstReceipt"]) == ("R-2002", "R-1001")
+    assert datetime.fromisoformat(row["firstAt"]) == before["ended_at"]

@@ -21,7 +21,10 @@ MOST_DEAD: Final = 10_000
 
 
 class Row(msgspec.Struct, frozen=True, rename="camel"):
-    """One report as it lies in the outbox; `waits_for` is the key of what must be there before."""
+    """One report as it lies in the outbox; `waits_for` is the key of what must be there before.
+
+    Of one that was sent once more, `first_at` and `first_receipt` say when and how the platform took it the first time.
+    """
 
     position: int
     kind: str
@@ -39,6 +42,8 @@ class Row(msgspec.Struct, frozen=True, rename="camel"):
     next_at: datetime | None
     ended_at: datetime | None
     again_at: datetime | None
+    first_at: datetime | None
+    first_receipt: str
     duplicate: bool
     adjusted: bool
     receipt: str
@@ -128,6 +133,8 @@ def _row(row: Any) -> Row:
         next_at=row["next_at"] if row["state"] == "waiting" else None,
         ended_at=row["ended_at"],
         again_at=row["again_at"],
+        first_at=row["first_at"],
+        first_receipt=row["first_receipt"] or "",
         duplicate=row["duplicate"],
         adjusted=row["adjusted"],
         receipt=row["receipt"],

@@ -313,6 +313,8 @@ SYNC_OUTBOX = page(
             "nextAt": maybe(MOMENT),
             "endedAt": maybe(MOMENT),
             "againAt": maybe(MOMENT),
+            "firstAt": maybe(MOMENT),
+            "firstReceipt": TEXT,
             "duplicate": TRUTH,
             "adjusted": TRUTH,
             "receipt": TEXT,
