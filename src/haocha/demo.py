@@ -15,6 +15,7 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
+from haocha import children
 from haocha.registry import importing, rows
 from haocha.settings import Settings
 from haocha.simulate import city, province, run, staffing
@@ -25,7 +26,6 @@ from haocha.store.db import open_pool
 from haocha.store.instance import open_instance
 from haocha.web import server
 
-PATIENCE = 5.0  # seconds for the simulation to finish its request
 READER = "reader"
 WRITES = ["ratings:write", "services:write", "complaints:write"]
 
@@ -94,12 +94,7 @@ async def _simulate(data: Path, listening: socket.socket, plan: Plan) -> None:
     try:
         await process.wait()
     except asyncio.CancelledError:
-        process.terminate()
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
+        await children.end(process)
         raise
 
 

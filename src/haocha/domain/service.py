@@ -1,12 +1,26 @@
 """A service record (办件服务): who was served on which matter, the n-th service of a case."""
 
 from datetime import date, datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
 
 import msgspec
 
 from haocha.domain.rating import TextReference
+
+IDENTITY: Final = (
+    "userName",
+    "userPageType",
+    "certKey",
+    "mobile",
+    "certkeyGOV",
+    "creditType",
+    "creditNum",
+    "handleUserName",
+    "handleUserPageType",
+    "handleUserPageCode",
+)
+"""Who was served and who acted for him: wire members that go into the vault and into no event."""
 
 
 class ServiceRecorded(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

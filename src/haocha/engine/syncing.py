@@ -16,6 +16,7 @@ from typing import NoReturn
 import asyncpg
 import structlog
 
+from haocha import children
 from haocha.engine import orders
 from haocha.engine.outbox import Sender
 from haocha.engine.pace import LONGEST_PAUSE, pause
@@ -29,7 +30,6 @@ from haocha.sync.contents import Reader
 from haocha.sync.dialect import dialect_of
 
 STEADY = 60.0  # seconds after which whoever failed has not failed again and again
-PATIENCE = 5.0  # seconds to end in order
 
 logger = structlog.get_logger(__name__)
 
@@ -88,16 +88,6 @@ async def _attend(command: Sequence[str]) -> NoReturn:
     try:
         code = await process.wait()
     except asyncio.CancelledError:
-        await _end(process)
+        await children.end(process)
         raise
     raise Ended(code)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    process.terminate()
-    try:
-        async with asyncio.timeout(PATIENCE):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()

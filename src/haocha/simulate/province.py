@@ -13,7 +13,7 @@ import httpx
 import msgspec
 
 import haocha
-from haocha import peers
+from haocha import children, peers
 from haocha.peers import Peer
 from haocha.settings import Settings
 
@@ -30,7 +30,6 @@ app_code = {{ file = "demo-province/app.code" }}
 """
 FAULTS: Final = {"error": 0.01, "html": 0.005, "slow": 0.01, "cut": 0.01, "expire": 0.001, "refuse": 0.0005}
 """What a platform is like on an ordinary day."""
-PATIENCE: Final = 5.0  # seconds to end
 
 
 def program() -> Path:
@@ -67,7 +66,7 @@ async def running(settings: Settings) -> AsyncIterator[Settings]:
             raise RuntimeError("; ".join(faults))
         yield msgspec.structs.replace(settings, peers=found)
     finally:
-        await _end(process)
+        await children.end(process)
 
 
 def _secret(file: Path) -> str:
@@ -87,15 +86,3 @@ async def _listening(process: asyncio.subprocess.Process) -> str:
     if said != "listening":
         raise RuntimeError(f"The simulated province did not start: {line!r}")
     return url
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        async with asyncio.timeout(PATIENCE):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()

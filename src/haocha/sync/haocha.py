@@ -13,11 +13,12 @@ from typing import Any, ClassVar, Final
 import httpx
 import msgspec
 
+from haocha.domain.service import IDENTITY
 from haocha.peers import Peer
 from haocha.store import events
 from haocha.sync import lines, signing
 from haocha.sync.dialect import KINDS, Dialect, Item, Kind, Outcome, Theirs, Unavailable
-from haocha.sync.lines import IDENTITY, Held, Line, Rated, Receipt
+from haocha.sync.lines import Held, Line, Rated, Receipt
 
 WORTH_PACKING: Final = 1_400  # bytes: what fits one packet gains nothing; option gzip = false where the wire is fast
 REFUSED: Final = frozenset({400, 413, 415, 422})

@@ -25,19 +25,6 @@ RATED: Final[Mapping[Kind, str]] = {
 }
 SERVICE: Final = "service.recorded:v1"
 DECISIONS: Final = ("rating.linked:v1", "rating.excluded:v1", "rating.reinstated:v1")
-IDENTITY: Final = (
-    "userName",
-    "userPageType",
-    "certKey",
-    "mobile",
-    "certkeyGOV",
-    "creditType",
-    "creditNum",
-    "handleUserName",
-    "handleUserPageType",
-    "handleUserPageCode",
-)
-"""Sealed members that go into the vault; all others are texts."""
 
 
 class Rated(msgspec.Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):

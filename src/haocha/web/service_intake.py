@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from haocha.domain import ids
-from haocha.domain.service import ServiceRecorded
+from haocha.domain.service import IDENTITY, ServiceRecorded
 from haocha.domain.workdays import SHANGHAI
 from haocha.store.keys import Client
 from haocha.web import intake, wire
@@ -16,18 +16,6 @@ from haocha.web.forms import ServiceIn
 from haocha.web.intake import NAMING, Ready, Refused
 from haocha.web.problems import Fault
 
-IDENTITY = (
-    "userName",
-    "userPageType",
-    "certKey",
-    "mobile",
-    "certkeyGOV",
-    "creditType",
-    "creditNum",
-    "handleUserName",
-    "handleUserPageType",
-    "handleUserPageCode",
-)
 _APART = frozenset({"projectNo", "ext"})
 _OWN_MEMBERS = frozenset(
     {"projectNo", "serviceNumber", "serviceTime", "userProp", "windowNo", "staffNo", "taskCode", "taskHandleItem"}

@@ -14,12 +14,12 @@ import msgspec
 from haocha.domain import ids
 from haocha.domain.codes import CHANNELS, LEVELS
 from haocha.domain.rating import Rating, RatingContested, RatingSubmitted, RatingSupplemented
-from haocha.domain.service import ServiceRecorded
+from haocha.domain.service import IDENTITY, ServiceRecorded
 from haocha.domain.workdays import SHANGHAI
 from haocha.store import events
 from haocha.store.members import KEY_KIND, Member
 from haocha.sync import signing
-from haocha.sync.lines import IDENTITY, Error, Line, Rated, Receipt
+from haocha.sync.lines import Error, Line, Rated, Receipt
 from haocha.web import wire
 from haocha.web.context import Context
 from haocha.web.intake import Ready
