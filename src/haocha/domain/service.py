@@ -8,7 +8,7 @@ import msgspec
 
 from haocha.domain.rating import TextReference
 
-IDENTITY: Final = (
+IDENTITY: Final[tuple[str, ...]] = (
     "userName",
     "userPageType",
     "certKey",
