@@ -70,6 +70,18 @@ def test_row_that_failed_comes_again_in_front_when_its_time_has_come():
     assert positions(backlog.take(10)) == [1, 4]
 
 
+def test_rows_put_off_come_again_where_the_clock_was_set_back():
+    """What was to wait for seconds by another clock would wait for a day by this one."""
+    backlog = Backlog()
+    backlog.add([row(1)])
+    backlog.ripen(NOW + timedelta(days=1))
+    backlog.later(backlog.take(1)[0], NOW + timedelta(days=1, seconds=2))
+    backlog.ripen(NOW + timedelta(days=1, seconds=-1))
+    assert positions(backlog.take(1)) == []
+    backlog.ripen(NOW)
+    assert positions(backlog.take(1)) == [1]
+
+
 @given(
     st.lists(st.tuples(st.integers(1, 8), st.sampled_from(("take", "settle", "later", "back", "ripen"))), max_size=60)
 )

@@ -1,13 +1,17 @@
 """Platforms and items that do what nobody foresaw: each stops itself at most, neither its neighbours nor the peer."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 import pytest
 
 from haocha.engine.outbox import LONGEST_CODE, LONGEST_RECEIPT, Sender
+from haocha.store import outbox
 from haocha.sync.dialect import Dialect, Outcome
+from tests import outboxes
 from tests.sync.reporting import Reporting, cases, now, peer
+
+MOMENT = timedelta(seconds=2)
 
 
 class Odd(Dialect):
@@ -123,3 +127,14 @@ async def test_what_a_dialect_before_this_one_had_operations_for_is_dead(log):
     odd = Odd(log.peer)
     odd.kinds = frozenset({"supplement"})
     assert await delivered(log, odd) == {"dead": 8, "local": 8}
+
+
+async def test_row_recorded_by_a_clock_that_was_set_back_waits_for_no_morning(pool):
+    """The log's times never go back; what a platform is sent does not wait until they are past."""
+    at = now()
+    await outboxes.put(pool, outboxes.entry(1, at=at + timedelta(days=1)), outboxes.entry(2, at=at + MOMENT))
+    async with pool.acquire() as connection:
+        assert [row.position for row in await outbox.oldest(connection, "up", 0, at, 10)] == [1]
+        assert [row.position for row in await outbox.newest(connection, "up", at, 10)] == [1]
+        lanes = ["CASE-000001", "CASE-000002"]
+        assert [row.position for row in await outbox.following(connection, "up", lanes, at)] == [1]

@@ -7,12 +7,15 @@ not keep today waiting. A row that could not be delivered comes again when its t
 import heapq
 from collections import OrderedDict
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from haocha.store.outbox import Row
 
 FRESH_EVERY = 4
 """One call in so many takes the newest, where both wait."""
+STEP = timedelta(minutes=1)
+"""By how much a clock goes back where it was set, and does not just run a little slower."""
+EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC) + STEP, datetime.max.replace(tzinfo=UTC)
 
 
 class Backlog:
@@ -26,6 +29,7 @@ class Backlog:
         self._lanes: set[str] = set()
         self._gone: set[int] = set()
         self._taken = 0
+        self._at = EARLIEST
 
     def __len__(self) -> int:
         """Return how many could be taken now."""
@@ -65,8 +69,10 @@ class Backlog:
         heapq.heappush(self._later, (at, row.position, row))
 
     def ripen(self, now: datetime) -> None:
-        """Put the rows whose time has come in front."""
-        while self._later and self._later[0][0] <= now:
+        """Put the rows whose time has come in front; all of them where the clock was set back."""
+        until = LATEST if now < self._at - STEP else now
+        self._at = now
+        while self._later and self._later[0][0] <= until:
             self.back([heapq.heappop(self._later)[2]])
 
     def take(self, most: int) -> list[Row]:

@@ -1,4 +1,5 @@
 -- The outbox (migrations/0013_sync.sql). `now` is always a parameter.
+-- No row is put off for an hour: one that is to wait longer was put off, or recorded, by a clock that was set back since.
 -- section: query in_turn
 -- $1 peer. Held until the commit: what is accepted in one transaction and needed in another must see each other.
 SELECT pg_advisory_xact_lock(7123, hashtext($1))
@@ -37,14 +38,14 @@ UPDATE sync.outbox SET state = 'notReportable', ended_at = $3
 -- $1 peer, $2 after, $3 now, $4 how many. The first of a case is looked up row by row, whatever the planner thinks of a
 -- table that just filled: as an anti-join it took seconds.
 SELECT position, kind, key, lane, stream, version, recorded_at, attempts, next_at FROM sync.outbox o
- WHERE peer = $1 AND state = 'waiting' AND position > $2 AND next_at <= $3
+ WHERE peer = $1 AND state = 'waiting' AND position > $2 AND (next_at <= $3 OR next_at > $3 + interval '1 hour')
    AND position = (SELECT e.position FROM sync.outbox e
                     WHERE e.peer = $1 AND e.lane = o.lane AND e.state = 'waiting' ORDER BY e.position LIMIT 1)
  ORDER BY position LIMIT $4
 -- section: query newest
 -- $1 peer, $2 now, $3 how many
 SELECT position, kind, key, lane, stream, version, recorded_at, attempts, next_at FROM sync.outbox o
- WHERE peer = $1 AND state = 'waiting' AND next_at <= $2
+ WHERE peer = $1 AND state = 'waiting' AND (next_at <= $2 OR next_at > $2 + interval '1 hour')
    AND position = (SELECT e.position FROM sync.outbox e
                     WHERE e.peer = $1 AND e.lane = o.lane AND e.state = 'waiting' ORDER BY e.position LIMIT 1)
  ORDER BY position DESC LIMIT $3
@@ -54,7 +55,7 @@ SELECT o.position, o.kind, o.key, o.lane, o.stream, o.version, o.recorded_at, o.
   FROM (SELECT DISTINCT unnest($2::text[]) AS lane) l
   CROSS JOIN LATERAL (SELECT * FROM sync.outbox w WHERE w.peer = $1 AND w.lane = l.lane AND w.state = 'waiting'
                        ORDER BY w.position LIMIT 1) o
- WHERE o.next_at <= $3 ORDER BY o.position
+ WHERE o.next_at <= $3 OR o.next_at > $3 + interval '1 hour' ORDER BY o.position
 -- section: query settle
 -- $1 peer, $2 positions, $3 states, $4 next, $5 duplicate, $6 adjusted, $7 receipts, $8 codes, $9 words, $10 now
 UPDATE sync.outbox o
