@@ -32,6 +32,13 @@ def test_wheel_holds_every_sql_file(wheel, folder):
     }
 
 
+def test_wheel_holds_the_simulated_provinces(wheel):
+    """The demonstration reports to one of them, from an installed wheel too."""
+    packaged = {name for name in wheel.namelist() if name.startswith("haocha/province/")}
+    source = {f"haocha/province/{path.name}" for path in (ROOT / "ops" / "province").iterdir() if path.is_file()}
+    assert packaged == source
+
+
 def test_wheel_holds_every_file_of_the_package(wheel):
     """Templates, styles and tables are there as well as the code."""
     source = ROOT / "src"
