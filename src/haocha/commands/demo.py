@@ -29,7 +29,7 @@ SHOWN = 8  # accounts that are printed: one of each role, and a handler
 )
 @click.option("--seed", type=int, default=USUAL.seed, show_default=True, help="Another seed, another city and history.")
 def demo(data: Path | None, host: str, port: int, days: int, volume: int, rate: float, seed: int) -> None:  # noqa: PLR0917 (click passes them by name)
-    """Serve the fictional city 云岫市: registry, a month of ratings, live traffic, offices at work.
+    """Serve the fictional city 云岫市: registry, a month of ratings, live traffic, offices at work, a province above.
 
     The board is open to everybody (HAOCHA_BOARD=public) unless you set it otherwise. Ctrl-C ends everything; a second
     run goes on with the same data and keys.
@@ -51,7 +51,7 @@ def demo(data: Path | None, host: str, port: int, days: int, volume: int, rate: 
     def say(keys: dict[str, str], workers: list[Worker]) -> None:
         url = demonstration.address(listening)
         width = max(map(len, keys))
-        click.echo(f"\n  board     {url}/\n  workbench {url}/desk\n  API       {url}/schema")
+        click.echo(f"\n  board     {url}/\n  workbench {url}/desk\n  province  {url}/desk/sync\n  API       {url}/schema")
         click.echo(f"\n  log in as, all of them in {settings.data / ACCOUNTS}:")
         for worker in workers[:SHOWN]:
             click.echo(f"  {worker.username:<12} {worker.password}  {worker.role} {worker.name}")
