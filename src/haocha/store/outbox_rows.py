@@ -18,6 +18,8 @@ MOST_SERVICES: Final = 20
 """A case is looked for by the keys of so many services: the outbox has no other way to it."""
 MOST_DEAD: Final = 10_000
 """Dead letters whose reasons are counted."""
+MOST_TAKEN: Final = 10_000
+"""Accepted reports among which those of an area are looked for."""
 
 
 class Row(msgspec.Struct, frozen=True, rename="camel"):
@@ -99,8 +101,8 @@ async def reasons(pool: asyncpg.Pool, peer: str, area: str | None) -> list[Reaso
 
 
 async def receipts(pool: asyncpg.Pool, peer: str, area: str | None, limit: int) -> list[Row]:
-    """Return what a peer took last."""
-    return [_row(row) for row in await pool.fetch(SQL["receipts"], peer, area, limit)]
+    """Return what a peer took last; what of an area is not among the last `MOST_TAKEN` is not looked for."""
+    return [_row(row) for row in await pool.fetch(SQL["receipts"], peer, area, limit, MOST_TAKEN)]
 
 
 def _overlap(asked: str | None, seen: str | None) -> bool:

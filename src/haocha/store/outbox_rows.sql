@@ -21,9 +21,10 @@ SELECT code, count(*) AS n, (array_agg(words ORDER BY position DESC))[1] AS word
          ORDER BY position DESC LIMIT $3) dead
  GROUP BY code, CASE code WHEN '' THEN words END ORDER BY n DESC, code, words LIMIT 20
 -- section: query receipts
--- $1 peer, $2 what areas begin with or null, $3 how many. What a platform took last.
+-- $1 peer, $2 what areas begin with or null, $3 how many, $4 how many are looked at. What a platform took last.
 SELECT position, kind, key, needs, lane, stream, area, pf, level, day, recorded_at, state, attempts, next_at, ended_at,
        again_at, NULL::timestamptz AS first_at, NULL::text AS first_receipt, duplicate, adjusted, receipt, code, words
-  FROM sync.outbox
- WHERE peer = $1 AND state = 'accepted' AND ended_at IS NOT NULL AND ($2::text IS NULL OR starts_with(area, $2))
+  FROM (SELECT * FROM sync.outbox WHERE peer = $1 AND state = 'accepted' AND ended_at IS NOT NULL
+         ORDER BY ended_at DESC LIMIT $4) taken
+ WHERE $2::text IS NULL OR starts_with(area, $2)
  ORDER BY ended_at DESC LIMIT $3
