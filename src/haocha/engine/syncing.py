@@ -90,4 +90,5 @@ async def _attend(command: Sequence[str]) -> NoReturn:
     except asyncio.CancelledError:
         await children.end(process)
         raise
+    logger.error("sync_ended", code=code)
     raise Ended(code)
