@@ -51,7 +51,9 @@ def demo(data: Path | None, host: str, port: int, days: int, volume: int, rate: 
     def say(keys: dict[str, str], workers: list[Worker]) -> None:
         url = demonstration.address(listening)
         width = max(map(len, keys))
-        click.echo(f"\n  board     {url}/\n  workbench {url}/desk\n  province  {url}/desk/sync\n  API       {url}/schema")
+        click.echo(
+            f"\n  board     {url}/\n  workbench {url}/desk\n  province  {url}/desk/sync\n  API       {url}/schema"
+        )
         click.echo(f"\n  log in as, all of them in {settings.data / ACCOUNTS}:")
         for worker in workers[:SHOWN]:
             click.echo(f"  {worker.username:<12} {worker.password}  {worker.role} {worker.name}")
