@@ -8,7 +8,9 @@ import msgspec
 import pytest
 
 from haocha.domain.workdays import SHANGHAI
-from haocha.store import outbox_again
+from haocha.store import outbox, outbox_again
+from haocha.store.outbox import DOUBTS, Settled
+from tests.outboxes import entry, put, settle
 from tests.sync import reporting
 from tests.sync.answering import Answering, answer
 from tests.sync.provinces import province
@@ -85,7 +87,7 @@ async def test_replay_sends_a_record_before_its_rating_though_it_is_younger(shan
 
 
 async def test_platform_that_lost_a_record_gets_it_again(shandong, reporting_to):
-    """It was accepted and is gone: it goes once more, and the rating behind it."""
+    """It was accepted and is gone: it goes once more, and the rating behind it, however long the outage was."""
     running, to = shandong
     log = reporting_to(to)
     at, person, project = now() - timedelta(minutes=5), identity(7), "9901012026112200000007"
@@ -93,11 +95,28 @@ async def test_platform_that_lost_a_record_gets_it_again(shandong, reporting_to)
     await log.derive()
     async with log.sending():
         await log.until(lambda states: states == {"accepted": 1})
-        await running.tamper(delete=f"{project}|1|0")
-        await log.append(rating(log.install, log.vault, project, 1, at, person, random.Random(1)))
-        await log.derive()
+    await running.tamper(delete=f"{project}|1|0")
+    await log.append(rating(log.install, log.vault, project, 1, at, person, random.Random(1)))
+    await log.derive()
+    await log.pool.execute("UPDATE sync.outbox SET attempts = 40 WHERE kind = 'rating'")
+    async with log.sending():
         await log.until(lambda states: states == {"accepted": 2})
     assert [record["kind"] for record in await running.records()] == ["service", "rating"]
+
+
+async def test_platform_that_misses_what_it_accepts_is_given_it_a_few_times(pool):
+    """Then the rating is dead; tried again by hand, its record goes out once more."""
+    await put(pool, entry(1, 0, "service", case="A"), entry(2, needs="service|A|1", case="A"))
+    moment = now()
+    for turn in range(DOUBTS + 1):
+        moment += timedelta(seconds=1)
+        await settle(pool, [1], "accepted", moment)
+        async with pool.acquire() as connection:
+            assert await outbox.hold_again(connection, "up", Settled(2, "held", moment), moment) is (turn < DOUBTS)
+    await settle(pool, [2], "dead", moment)
+    assert await outbox_again.retry(pool, "up", moment) == 1
+    async with pool.acquire() as connection:
+        assert await outbox.hold_again(connection, "up", Settled(2, "held", moment), moment)
 
 
 async def test_dead_record_is_sent_as_it_was_corrected(shandong, reporting_to):

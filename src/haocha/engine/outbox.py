@@ -48,8 +48,6 @@ SETTLE: Final = 0.5
 LOOK: Final = 0.2  # seconds between two looks where nothing waits
 BEAT: Final = 5.0  # seconds between two signs of life
 TURN: Final = 2.0  # seconds between two attempts to become the sender
-DOUBTS: Final = 3
-"""Times that a platform may miss what it has accepted before the row that needs it is dead."""
 LONGEST_WORDS: Final = 300
 LONGEST_READ: Final = 10 * LONGEST_WORDS
 LONGEST_CODE: Final = 100
@@ -330,9 +328,9 @@ class Sender:
         match outcome.verdict:
             case "accepted" | "duplicate":
                 pass
-            case "noService" if row.attempts < DOUBTS:
+            case "noService":
                 state = "held"
-            case "invalid" | "noService":
+            case "invalid":
                 state = "dead"
             case "notReportable":
                 state = "notReportable"

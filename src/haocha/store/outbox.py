@@ -11,6 +11,8 @@ import asyncpg
 from haocha.store import sql
 
 SQL = sql.load(Path(__file__).with_suffix(".sql")).named("query")
+DOUBTS = 3
+"""Times that what a row needs goes out again, because the platform misses what it has accepted."""
 
 
 class Entry(NamedTuple):
@@ -106,10 +108,10 @@ async def settle(connection: asyncpg.Connection, peer: str, settled: Sequence[Se
 
 
 async def hold_again(connection: asyncpg.Connection, peer: str, missing: Settled, now: datetime) -> bool:
-    """Send once more what a row needs, and hold the row meanwhile; false where it needs nothing that is sent."""
+    """Send once more what a row needs, and hold the row meanwhile; false where nothing is sent, or was often enough."""
     async with connection.transaction():
         await in_turn(connection, peer)
-        again = await connection.fetchval(SQL["needed_again"], peer, missing.position, now)
+        again = await connection.fetchval(SQL["needed_again"], peer, missing.position, now, DOUBTS)
         if again is None:
             return False
         await connection.execute(SQL["hold_again"], peer, missing.position, now, missing.code, missing.words)

@@ -67,13 +67,18 @@ UPDATE sync.outbox o
  WHERE o.peer = $1 AND o.position = s.position AND o.state = 'waiting'
 RETURNING o.key, o.state
 -- section: query needed_again
--- $1 peer, $2 position, $3 now. The latest of what the row needs goes out again; what is on its way already stays so.
+-- $1 peer, $2 position, $3 now, $4 how often. The latest of what the row needs goes out again, once more where the row is
+-- tried for the first time or again by hand; what is on its way already stays so.
 UPDATE sync.outbox o
    SET state = CASE o.state WHEN 'accepted' THEN 'waiting' ELSE o.state END,
        next_at = CASE o.state WHEN 'accepted' THEN $3 ELSE o.next_at END, ended_at = NULL
  WHERE o.peer = $1 AND o.position = (
    SELECT s.position FROM sync.outbox s JOIN sync.outbox r ON r.peer = s.peer AND r.needs = s.key
-    WHERE r.peer = $1 AND r.position = $2 AND s.state IN ('accepted', 'waiting', 'held')
+    WHERE r.peer = $1 AND r.position = $2
+      AND (s.state IN ('waiting', 'held')
+        OR s.state = 'accepted' AND (r.attempts = 0 OR (
+             SELECT count(*) FROM sync.receipts e
+              WHERE e.peer = $1 AND e.position = s.position AND e.ended_at > coalesce(r.again_at, r.recorded_at)) < $4))
     ORDER BY s.position DESC LIMIT 1)
 RETURNING o.position
 -- section: query hold_again
