@@ -141,17 +141,19 @@ async def test_dead_record_is_sent_as_it_was_corrected(shandong, reporting_to):
 
 
 async def test_record_from_before_the_first_day_goes_along_with_its_rating(zhejiang, superuser_dsn, reporting_to):
-    """Else the rating would wait for it in vain; what else there was before that day is not reported."""
+    """Else the rating would wait for it in vain; what else was before that day is neither sent nor waited for."""
     today = now().astimezone(SHANGHAI).date()
     log = reporting_to(peer("zhejiang", zhejiang.url, since=today))
     before, at, person = now() - timedelta(days=1), now() - timedelta(minutes=5), identity(7)
     await log.append(service(log.install, log.vault, "9901-1", before, person))
     await log.append(*cases(log.install, log.vault, [1], now=before, supplements=1000))
+    old = f"99010120261122{1:08}"
     connection = await asyncpg.connect(superuser_dsn)
     await connection.execute("UPDATE log.events SET recorded_at = recorded_at - interval '1 day'")
     await connection.close()
     await log.append(rating(log.install, log.vault, "9901-1", 1, at, person, random.Random(1)))
+    await log.append(rating(log.install, log.vault, old, 1, at, person, random.Random(1), again=True))
     await log.derive()
     async with log.sending():
-        await log.until(lambda states: states == {"accepted": 1, "local": 1})
-    assert {row["lane"] for row in await log.rows()} == {"9901-1"}
+        await log.until(lambda states: states == {"accepted": 1, "local": 1, "dead": 1})
+    assert {row["lane"] for row in await log.rows() if row["kind"] != "supplement"} == {"9901-1"}

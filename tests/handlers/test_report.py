@@ -1,11 +1,14 @@
 """Everything of record goes up: rows of the outbox from events."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
+import asyncpg
+import msgspec
 import pytest
 
 from haocha.domain import ids
 from haocha.domain.rating import Rating
+from haocha.domain.workdays import SHANGHAI
 from haocha.engine.reactor import Reactor
 from haocha.handlers.report import Report
 from haocha.peers import Peer
@@ -132,3 +135,21 @@ async def test_decision_about_a_supplement_goes_up(world):
     rows = await report(world, UP)
     assert [row["kind"] for row in rows] == ["rating", "supplement", "decision"]
     assert rows[2]["key"] == f"decision|{ids.rating_id(world.namespace, 'A-1', 1, 2)}|2"
+
+
+async def test_what_becomes_of_a_rating_from_before_the_first_day_is_not_reported(world, superuser_dsn):
+    """The platform above never heard of it: a contest, a decision and a ticket's step would wait for it for ever."""
+    stream = await world.rate("A-1", 1)
+    await world.react("open_ticket")
+    connection = await asyncpg.connect(superuser_dsn)
+    await connection.execute("UPDATE log.events SET recorded_at = recorded_at - interval '2 days'")
+    await connection.close()
+    await world.contest("A-1", 5)
+    rating = await world.rating(stream)
+    rating.exclude(by="reviewer", reason="mistaken", at=ASSESSED)
+    await log.append(world.pool, [log.Group(aggregates.new_events(rating))])
+    (ticket,) = await world.tickets()
+    await world.close(ticket)
+    today = datetime.now(SHANGHAI).date()
+    assert await report(world, msgspec.structs.replace(UP, since=today)) == []
+    assert len(await report(world, msgspec.structs.replace(UP, name="other"))) == 4

@@ -76,7 +76,9 @@ class State(NamedTuple):
     recorded: frozenset[UUID]
     """Of the service records that ratings may go without, those that there are."""
     early: dict[UUID, Recorded]
-    """Service records of ratings that are reported, from before the first day."""
+    """Service records from before the first day of ratings that are reported."""
+    before: frozenset[UUID]
+    """Ratings from before the first day that 追评 and contests are about."""
 
 
 class Report(Handler):
@@ -108,16 +110,20 @@ class Report(Handler):
             [] if self.dialect.record_first else [self._record(event.event) for event in batch if _has_case(event)]
         )
         there = frozenset(row[0] for row in await connection.fetch(SQL["begun"], records))
-        early = await self._early(connection, batch)
-        return State(known, {order: stream[0].event for order, stream in orders.items()}, there, early)
+        early, before = await self._early(connection, batch)
+        return State(known, {order: stream[0].event for order, stream in orders.items()}, there, early, before)
 
-    async def _early(self, connection: asyncpg.Connection, batch: Sequence[Recorded]) -> dict[UUID, Recorded]:
-        """Read the service records from before the first day behind ratings that came since."""
-        if self.peer.since is None:
-            return {}
-        wanted = [self._record(event.event) for event in batch if _has_case(event) and not self._is_early(event)]
-        streams = await log.read_streams(connection, wanted)
-        return {stream: records[-1] for stream, records in streams.items() if self._is_early(records[-1])}
+    async def _early(
+        self, connection: asyncpg.Connection, batch: Sequence[Recorded]
+    ) -> tuple[dict[UUID, Recorded], frozenset[UUID]]:
+        """Read what is from before the first day behind what came since: service records, and which first ratings."""
+        since = [event for event in batch if not self._is_early(event)] if self.peer.since is not None else []
+        records = [self._record(event.event) for event in since if _has_case(event)]
+        firsts = [event.event.first for event in since if isinstance(event.event, RatingSupplemented | RatingContested)]
+        streams = await log.read_streams(connection, [*records, *firsts]) if records or firsts else {}
+        latest = {stream: streams[stream][-1] for stream in records if stream in streams}
+        early = {stream: record for stream, record in latest.items() if self._is_early(record)}
+        return early, frozenset(stream for stream in firsts if stream in streams and self._is_early(streams[stream][0]))
 
     def _is_early(self, recorded: Recorded) -> bool:
         """Tell whether something was recorded before the first day that is reported."""
@@ -136,7 +142,7 @@ class Report(Handler):
             return None
         kind: Kind = FACTS.get(type(event)) or ("decision" if isinstance(event, DECISIONS) else "ticket")
         about = self._about(recorded, state)
-        if about is None or not about.area.startswith(self.peer.areas or ""):
+        if about is None or self._is_old(kind, recorded, state) or not about.area.startswith(self.peer.areas or ""):
             return None
         case = f"{about.project_no}|{about.service_number}"
         rating, needs = f"rating|{case}", None
@@ -147,7 +153,7 @@ class Report(Handler):
                 waits = _has_case(recorded) and (self.dialect.record_first or self._record(event) in state.recorded)
                 key, needs = rating, f"service|{case}" if waits else None
             case "supplement":
-                key, needs = f"supplement|{case}", rating
+                key, needs = f"supplement|{case}", None if event.first in state.before else rating
             case _:
                 key, needs = f"{kind}|{stream}|{version}", rating
         if kind == "ticket" and not _is_rated(state.streams[stream][0].event):
@@ -168,6 +174,19 @@ class Report(Handler):
             recorded.recorded_at,
             self._state(kind, event),
         )
+
+    def _is_old(self, kind: Kind, recorded: Recorded, state: State) -> bool:
+        """Tell whether a contest, decision or step is of a rating from before the first day: nobody has it there."""
+        match kind:
+            case "contested":
+                return recorded.event.first in state.before
+            case "decision":
+                return self._is_early(state.streams[recorded.originator_id][0])
+            case "ticket":
+                opened = state.streams[recorded.originator_id][0]
+                return _is_rated(opened.event) and self._is_early(opened)
+            case _:
+                return False
 
     def _record(self, fact: RatingSubmitted) -> UUID:
         return ids.service_id(self.namespace, fact.project_no, fact.service_number)
