@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from haocha.engine.outbox import scrub
+from haocha.sync.said import scrub
 from tests.sync import reporting
 from tests.sync.provinces import province
 from tests.sync.reporting import Reporting, cases, identity, now, peer, rating, service

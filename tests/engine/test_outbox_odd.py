@@ -5,9 +5,10 @@ from typing import ClassVar
 
 import pytest
 
-from haocha.engine.outbox import LONGEST_CODE, LONGEST_RECEIPT, Sender
+from haocha.engine.outbox import Sender
 from haocha.store import outbox
 from haocha.sync.dialect import Dialect, Outcome
+from haocha.sync.said import LONGEST_CODE, LONGEST_RECEIPT
 from tests import outboxes
 from tests.sync.reporting import Reporting, cases, now, peer
 

@@ -118,10 +118,10 @@ async def _reconcile(  # noqa: PLR0917
     import httpx
 
     from haocha.commands.progress import bars
-    from haocha.engine.outbox import scrub
     from haocha.store.db import open_pool
     from haocha.sync import holdings, reconcile
     from haocha.sync.dialect import Unavailable
+    from haocha.sync.said import scrub
 
     done = []
     peers = _chosen(instance, name, file)

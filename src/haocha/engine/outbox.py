@@ -9,12 +9,11 @@ never does.
 import asyncio
 import math
 import random
-import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, NoReturn, assert_never
+from typing import Final, NoReturn, assert_never
 
 import asyncpg
 import httpx
@@ -29,6 +28,7 @@ from haocha.store.outbox import Row, Settled
 from haocha.sync import contents
 from haocha.sync.contents import Reader
 from haocha.sync.dialect import Dialect, Expired, Item, Outcome, Unavailable
+from haocha.sync.said import LONGEST_CODE, LONGEST_RECEIPT, kept, scrub
 from haocha.sync.wire import client_of
 
 SQL: Final = sql.load(Path(__file__).with_suffix(".sql")).named("query")
@@ -47,16 +47,8 @@ SETTLE: Final = 0.5
 """Seconds after which what was answered is written, though more of the rows that were read are still to be sent."""
 LOOK: Final = 0.2  # seconds between two looks where nothing waits
 BEAT: Final = 5.0  # seconds between two signs of life
+GIVE_UP: Final = 60.0  # seconds between two looks at what waits for a service record
 TURN: Final = 2.0  # seconds between two attempts to become the sender
-LONGEST_WORDS: Final = 300
-LONGEST_READ: Final = 10 * LONGEST_WORDS
-LONGEST_CODE: Final = 100
-LONGEST_RECEIPT: Final = 200
-SHORTEST_NAME: Final = 2
-IDENTITY: Final = ("userName", "certKey", "mobile", "certkeyGOV", "creditNum", "handleUserName", "handleUserPageCode")
-NUMBERS: Final = re.compile(r"\d{5,}[\dXx]")
-UNWRITABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
-"""What the database has no place for, or no page."""
 SILENCE: Final = (Unavailable, httpx.HTTPError, httpx.InvalidURL, OSError)
 """What stands for an answer that did not come; a TimeoutError is an OSError."""
 
@@ -98,6 +90,7 @@ class Sender:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._beat(connection), name=f"{self.peer.name}: beat")
+                group.create_task(self._give_up(), name=f"{self.peer.name}: give up")
                 group.create_task(self._fill(), name=f"{self.peer.name}: fill")
                 for lane in range(self.peer.concurrency):
                     group.create_task(self._lane(client), name=f"{self.peer.name}: lane {lane}")
@@ -106,7 +99,7 @@ class Sender:
                 await connection.execute(SQL["resign"], self.peer.name)
 
     async def _beat(self, connection: asyncpg.Connection) -> NoReturn:
-        """Say how it is, and give up waiting for service records that do not come."""
+        """Say how it is, on the lock's connection: where that is lost, somebody else may be the sender."""
         while True:
             now = datetime.now(UTC)
             worst = max(self.breakers.values(), key=lambda breaker: breaker.failures, default=self._breaker())
@@ -122,8 +115,15 @@ class Sender:
                 worst.failures,
                 worst.error,
             )
-            await outbox.give_up_waiting(connection, self.peer.name, now - self.peer.wait, now)
             await asyncio.sleep(BEAT)
+
+    async def _give_up(self) -> NoReturn:
+        """Give up waiting for service records that do not come, now and then: all that is held is looked through."""
+        while True:
+            now = datetime.now(UTC)
+            async with self.pool.acquire() as connection:
+                await outbox.give_up_waiting(connection, self.peer.name, now - self.peer.wait, now)
+            await asyncio.sleep(GIVE_UP)
 
     async def _fill(self) -> NoReturn:
         """Keep rows in hand: page by page from the oldest, and while many wait, some of the newest."""
@@ -345,8 +345,8 @@ class Sender:
             again,
             outcome.verdict == "duplicate",
             outcome.adjusted,
-            _written(outcome.receipt, LONGEST_RECEIPT),
-            _written(outcome.code, LONGEST_CODE),
+            kept(outcome.receipt, LONGEST_RECEIPT),
+            kept(outcome.code, LONGEST_CODE),
             scrub(outcome.words, item.values),
         )
 
@@ -374,18 +374,3 @@ class Sender:
             following = await outbox.following(connection, self.peer.name, lanes, now) if lanes else []
         self.backlog.settle(ended)
         self.backlog.add(following)
-
-
-def scrub(words: str, values: dict[str, Any]) -> str:
-    """Cover in a platform's words what may identify somebody: an answer likes to repeat what it refuses."""
-    words = _written(words, LONGEST_READ)
-    for member in IDENTITY:
-        value = values.get(member)
-        if value and len(value) >= SHORTEST_NAME:
-            words = words.replace(value, "***")
-    return NUMBERS.sub("***", words)[:LONGEST_WORDS]
-
-
-def _written(text: str, longest: int) -> str:
-    """Cut what a platform says to what is kept of it, in one line."""
-    return UNWRITABLE.sub(" ", text[:longest])
