@@ -145,6 +145,21 @@ async def test_item_that_cannot_be_taken_stops_no_other(pool, settings, install,
     assert "虚构丁" not in str(said)
 
 
+async def test_log_above_that_was_restored_is_read_from_its_beginning(pool, settings, install, above):
+    """What it lost and gave other positions since is not passed over; the rest is known."""
+    above.put(*(ticket(str(number)) for number in range(4)))
+    async with pulling(pool, settings, above) as step:
+        assert [await step(), await step()] == [True, False]
+        above.items = {1: ticket("0"), 2: ticket("new")}
+        above.broken.append((409, b"{}"))
+        assert [await step(), await step()] == [True, False]
+        assert await streams(pool, install, "0", "3", "new") == [1, 1, 1]
+        above.broken.append((409, b"{}"))
+        await pulls.restart(pool, "province", datetime.now(UTC))
+        with pytest.raises(Refused):
+            await step()
+
+
 async def test_items_that_are_none_stop_no_other(pool, settings, install, above):
     """Numbers, lists, names that are no names: each is complained of, none is repeated."""
     above.put(5, ["虚构戊"])

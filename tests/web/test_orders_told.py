@@ -70,6 +70,13 @@ async def written(world, vault, stream, name, body):
     return {"subject": subject, "named": True, "texts": {name: vault.refer(text)}}
 
 
+async def test_position_beyond_the_log_is_told(lone_site):
+    """It was restored from a backup: what it gives those positions to would be passed over."""
+    below = await Below.enrol(lone_site)
+    answer = await below.get("?after=999999999")
+    assert (answer.status_code, answer.json()["code"]) == (409, "cursor_ahead")
+
+
 async def test_ticket_of_the_area_is_told_whole(lone_site, world):
     """With what was written and, sealed, who wrote it: the member has never seen the rating."""
     below = await Below.enrol(lone_site)

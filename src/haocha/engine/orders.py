@@ -35,6 +35,8 @@ PAGE: Final = 200
 QUEUE: Final = 2 * PAGE
 EVERY: Final = 5.0  # seconds between two looks where nothing new is there
 OK: Final = 200
+AHEAD: Final = 409
+"""Our position is beyond the end of their log."""
 LONGEST_NAME: Final = 100
 KNOWN: Final = frozenset({200, 201, 409})
 
@@ -61,6 +63,10 @@ _page = msgspec.json.Decoder(_Page)
 
 class Refused(Exception):
     """The haocha above answered something else than a page of orders."""
+
+
+class Restored(Exception):
+    """The haocha above was restored from a backup: positions that we have passed are given again there."""
 
 
 async def run(pool: asyncpg.Pool, settings: Settings, peer: Peer) -> None:
@@ -109,7 +115,12 @@ class Puller:
     async def step(self, client: httpx.AsyncClient, batcher: Batcher, desk: Desk) -> bool:
         """Pull one page into the log; say whether there is more. Raises `Refused` and the network's errors."""
         after = await pulls.position(self.pool, self.peer.name)
-        page = await self._fetch(client, after)
+        try:
+            page = await self._fetch(client, after)
+        except Restored:
+            logger.warning("orders_from_the_beginning", peer=self.peer.name, after=after)
+            await pulls.restart(self.pool, self.peer.name, datetime.now(UTC))
+            return True
         if page.items:
             await registry_store.catch_up(desk.registry, self.pool, await log.head(self.pool))
             now = datetime.now(UTC)
@@ -128,6 +139,8 @@ class Puller:
         headers = {signing.PEER: self._member, **signing.sign(self._secret, "GET", target, b"", datetime.now(UTC))}
         async with asyncio.timeout(self.peer.timeout):  # as a whole: an answer may come drop by drop
             answer = await client.get(self.peer.url + target, headers=headers)
+        if answer.status_code == AHEAD and after:
+            raise Restored
         if answer.status_code != OK:
             raise Refused(f"status {answer.status_code}")
         try:

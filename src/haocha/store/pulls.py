@@ -19,3 +19,8 @@ async def position(pool: asyncpg.Pool, peer: str) -> int:
 async def move(pool: asyncpg.Pool, peer: str, position: int, now: datetime) -> None:
     """Keep that everything up to `position` is in our log."""
     await pool.execute(SQL["move"], peer, position, now)
+
+
+async def restart(pool: asyncpg.Pool, peer: str, now: datetime) -> None:
+    """Begin again at the peer's first position: what is in our log already is known."""
+    await pool.execute(SQL["restart"], peer, now)

@@ -14,6 +14,7 @@ from litestar.params import FromPath
 from prometheus_client import Counter
 
 from haocha.peers import Peer
+from haocha.store import log
 from haocha.store.db import AWAY
 from haocha.store.log import QueueFull, Unavailable
 from haocha.sync import downward, signing
@@ -114,6 +115,8 @@ async def list_orders(request: Request[Any, Any, Any]) -> Response[bytes]:
     parameters.check()
     teller = Teller(sent.member, sent.secret, context.vault)
     try:
+        if after > (head := await log.head(context.pool)):
+            raise Problem(409, "cursor_ahead", f"after 为 {after}，日志只到 {head}：请从头再取。", head=head)
         page = await downward.page(context.pool, teller, after, limit)
     except AWAY:
         raise unavailable() from None
