@@ -82,6 +82,20 @@ def test_all_faults_are_told_at_once(file):
         assert part in said
 
 
+def test_secret_in_the_address_is_refused(file):
+    """It would stand in errors and on the wire."""
+    file.write_text(PEER.replace("https://hcp", "https://city:geheim@hcp"))
+    _, (fault,) = peers.load(file, {"APP_WORD": "word"})
+    assert "without a user or password" in fault
+    assert "geheim" not in fault
+
+
+def test_one_bracket_too_few_is_told(file):
+    """A table is no list of tables."""
+    file.write_text(PEER.replace("[[peer]]", "[peer]"))
+    assert peers.load(file, {})[1] == [f"{file}: peers are [[peer]] tables, with two brackets"]
+
+
 def test_secret_in_plain_text_is_refused(file):
     """A secret is never written into the file."""
     file.write_text(PEER.replace('{ env = "APP_WORD" }', '"word"'))

@@ -107,7 +107,10 @@ def load(file: Path, env: Mapping[str, str] = os.environ) -> tuple[tuple[Peer, .
     unknown = sorted(set(read) - {"peer"})
     faults = [f"{file}: {name} is not known here; peers are [[peer]] tables" for name in unknown]
     peers: list[Peer] = []
-    for number, table in enumerate(read.get("peer", []), start=1):
+    tables = read.get("peer", [])
+    if not isinstance(tables, list):
+        return (), [*faults, f"{file}: peers are [[peer]] tables, with two brackets"]
+    for number, table in enumerate(tables, start=1):
         where = f"{file}: peer {number}"
         try:
             written = msgspec.convert(table, _Written)
@@ -145,11 +148,12 @@ def _faults(written: _Written, earlier: list[Peer]) -> Iterator[str]:
         yield "there is another peer of this name"
     try:
         parts = urlsplit(written.url)
-        good = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
+        more = parts.query or parts.fragment or "@" in parts.netloc
+        good = parts.scheme in {"http", "https"} and parts.hostname and not more
     except ValueError:
         good = False
     if not good:
-        yield "url must be an address of the form https://host/path"
+        yield "url must be an address of the form https://host/path, without a user or password in it"
     if not all(re.fullmatch("[0-9]{2,12}", code) for pair in written.districts.items() for code in pair):
         yield "districts must map the first digits of an areaCode to others"
 
