@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 import httpx
 import pytest
 
+from haocha.sync import soap
 from haocha.sync.cipher import sm4_decrypt
 from haocha.sync.dialect import Item, Outcome, Unavailable
 from haocha.sync.fujian import SAVE, SUPPLEMENT, Fujian
@@ -262,6 +263,14 @@ async def test_what_is_no_answer_is_tried_again(came: bytes):
         platform.answers = [came]
         with pytest.raises(Unavailable):
             await dialect(platform.url).send(client, SAVE, [item()], NOW)
+
+
+def test_answer_in_an_encoding_that_no_platform_has_is_none():
+    """Of those that Python knows, some take for ever over a long text."""
+    declared = '<?xml version="1.0" encoding="{}"?><a/>'
+    assert "<a/>" in soap.decoded(httpx.Response(200, text=declared.format("GB2312")))
+    with pytest.raises(Unavailable):
+        soap.decoded(httpx.Response(200, text=declared.format("unicode_escape")))
 
 
 async def test_rows_are_answered_one_by_one():

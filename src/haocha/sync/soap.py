@@ -17,6 +17,9 @@ from haocha.sync.mapping import Unmappable
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 TYPE = "text/xml; charset=utf-8"
 DECLARED = re.compile(rb"^(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,200}?encoding=[\"']([\w.-]{1,40})[\"']")
+ENCODINGS = {name: name for name in ("utf-8", "utf8", "utf-16", "us-ascii", "iso-8859-1", "gb18030")}
+ENCODINGS |= dict.fromkeys(("gb2312", "gbk"), "gb18030")
+"""What answers may declare: Python knows many more, some of which take the square of their length in time."""
 UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2
 
 REFERENCES = {
@@ -84,10 +87,9 @@ def decoded(response: httpx.Response) -> str:
     """Return the text of an answer in the encoding that it declares, else UTF-8; raises `Unavailable`."""
     content = response.content
     declared = DECLARED.match(content)
-    encoding = declared[1].decode() if declared else "utf-8"
     try:
-        return content.decode("gb18030" if encoding.lower() in {"gb2312", "gbk"} else encoding)
-    except (UnicodeDecodeError, LookupError):
+        return content.decode(ENCODINGS[declared[1].decode().lower() if declared else "utf-8"])
+    except (UnicodeDecodeError, KeyError):
         raise Unavailable(f"HTTP {response.status_code} with a text that is not what it declares to be") from None
 
 
