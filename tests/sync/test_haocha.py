@@ -83,7 +83,7 @@ async def test_records_arrive_whole(above, client):
 
 async def test_nothing_personal_is_in_the_clear():
     """Names, numbers and words are sealed; what is packed is the line and nothing beside it."""
-    line = haocha._encoder.encode(city("http://above.test")._line(written(reports.rating(), "等了太久", **PERSON)))
+    line = haocha._encoder.encode(city("https://above.test")._line(written(reports.rating(), "等了太久", **PERSON)))
     for value in (*PERSON.values(), "等了太久"):
         assert value.encode() not in line
     assert b"registryPosition" not in line
@@ -179,10 +179,31 @@ def test_receipts_are_read(receipt, outcome):
 def test_settings_that_will_not_do_are_named(options, secrets, said):
     """The fault says which option of sync.toml it is."""
     with pytest.raises(ValueError, match=said):
-        haocha.Haocha(Peer(name="above", dialect="haocha", url="http://above.test", options=options, secrets=secrets))
+        haocha.Haocha(Peer(name="above", dialect="haocha", url="https://above.test", options=options, secrets=secrets))
+
+
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [
+        ("https://above.test", {}),
+        ("http://127.0.0.1:8080", {}),
+        ("http://10.0.0.7", {"plain_http": True}),
+    ],
+)
+def test_plain_http_is_for_this_machine_and_for_networks_that_are_trusted(url, options):
+    """Answers are not signed: whoever could change one would be believed."""
+    haocha.Haocha(
+        Peer(name="above", dialect="haocha", url=url, options={"member": "a"} | options, secrets={"key": SECRET})
+    )
+    with pytest.raises(ValueError, match="plain_http"):
+        haocha.Haocha(
+            Peer(
+                name="above", dialect="haocha", url="http://10.0.0.7", options={"member": "a"}, secrets={"key": SECRET}
+            )
+        )
 
 
 def test_secrets_are_in_no_repr():
     """Neither the dialect nor its peer tells the secret."""
-    assert SECRET not in repr(city("http://above.test")) + repr(city("http://above.test").peer)
-    assert signing.PEER in city("http://above.test")._signed("GET", "/", b"", datetime.now(UTC))
+    assert SECRET not in repr(city("https://above.test")) + repr(city("https://above.test").peer)
+    assert signing.PEER in city("https://above.test")._signed("GET", "/", b"", datetime.now(UTC))

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar, Final
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -52,6 +53,11 @@ class Haocha(Dialect):
         if not self._member:
             raise ValueError("option member is missing: the name given to haocha sync enrol")
         self._secret = peer.secret("key").encode()
+        if not (_is_safe(peer.url) or peer.option("plain_http", default=False)):
+            raise ValueError(
+                "url must begin with https: what comes back is not signed; where the network between both is trusted, "
+                "say so by the option plain_http = true"
+            )
         self._packs: bool = peer.option("gzip", default=True)
 
     def operation(self, _item: Item) -> str:
@@ -147,6 +153,12 @@ class Haocha(Dialect):
 
     def _seal(self, item: Item, apart: dict[str, str]) -> str:
         return signing.seal(self._secret, item.stream, apart) if apart else ""
+
+
+def _is_safe(url: str) -> bool:
+    """Tell whether nobody on the way can change an answer: it is encrypted, or does not leave the machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or parts.hostname in {"127.0.0.1", "::1", "localhost"}
 
 
 def _read(answer: httpx.Response, decoder: msgspec.json.Decoder[Any]) -> list[Any]:
