@@ -14,6 +14,7 @@ from haocha.sync.dialect import Expired, Item, Outcome, Theirs, Unavailable, dig
 from haocha.sync.fujian import SAVE, SUPPLEMENT, Fujian
 from haocha.sync.mapping import Faults, local
 from haocha.sync.soap import Refused, element, gb2312
+from haocha.sync.wire import client_of
 from tests.sync.answering import Answering, answer
 from tests.sync.fujian_cases import CASE, CODE, KEY, NOW, dialect, item, now_item, peer
 from tests.sync.provinces import Running, province
@@ -357,9 +358,10 @@ async def test_the_sender_delivers_in_spite_of_all_faults(tmp_path, pool, instal
 
 async def test_no_secret_and_no_person_is_in_a_log_or_an_error(tmp_path, caplog):
     """Everything is logged, the libraries' debugging too, and every fault happens."""
-    caplog.set_level(logging.DEBUG)
+    for name in (None, "httpx", "httpcore", "aiohttp"):  # whatever level another test's configuration left them
+        caplog.set_level(logging.DEBUG, logger=name)
     said: list[str] = []
-    async with province("fujian", tmp_path) as running, httpx.AsyncClient(timeout=0.3) as client:
+    async with province("fujian", tmp_path) as running, client_of(peer(running.url, timeout=0.3)) as client:
         to = live(running)
         for name in ("none", "timeout", "error", "html", "cut", "expire", "refuse"):
             if name != "none":
@@ -376,7 +378,7 @@ async def test_no_secret_and_no_person_is_in_a_log_or_an_error(tmp_path, caplog)
         said.append(repr(vars(to)))
         targets = [line.split()[-1] for line in (running.folder / "requests.log").read_text().splitlines()]
     signs = [target.partition("sign=")[2].partition("&")[0] for target in targets if "sign=" in target]
-    assert {"httpx", "httpcore.http11"} <= {record.name for record in caplog.records}
+    assert "httpx" in {record.name for record in caplog.records}
     assert len(signs) > 1
     logged = [str(vars(record)) + record.getMessage() for record in caplog.records]
     person = [CASE[name] for name in ("userName", "certKey", "mobile", "writingEvaluation")]
