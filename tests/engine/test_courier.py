@@ -110,7 +110,7 @@ async def test_address_in_the_database_gives_no_secret_away(courier, world):
 @pytest.mark.parametrize("answer", [500, 503, 429, 408, None])
 async def test_failure_is_tried_again_with_the_same_id(courier, gateway, world, monkeypatch, answer):
     """What may pass is tried again after a pause that doubles; the receiver knows it by its id."""
-    monkeypatch.setattr(engine, "PATIENCE", 0.2)
+    monkeypatch.setattr(engine, "PATIENCE", 1.5)
     gateway.answers = [answer, answer]
     await tell(world, notice())
     await send(courier)

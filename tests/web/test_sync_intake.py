@@ -139,7 +139,7 @@ def test_whatever_a_line_says_it_gets_a_receipt_or_is_taken(data):
     """No member of any value makes reading fail in another way."""
     fact = reports.rating()
     event = data.draw(st.sampled_from([fact, reports.service(), reports.decision(fact, Rating.Excluded, 2)]))
-    city = reports.Haocha(reports.peer("http://above.test", "city", "secret"))
+    city = reports.Haocha(reports.peer("https://above.test", "city", "secret"))
     item = reports.item(event, of=fact if isinstance(event, Rating.Excluded) else None)
     line = msgspec.to_builtins(city._line(item), builtin_types=(msgspec.Raw,))
     line["event"] = msgspec.json.decode(line["event"])
@@ -228,7 +228,7 @@ async def test_bodies_have_limits(site):
     assert (await post(city, site, b"")).content == b""
 
 
-async def test_identity_and_texts_are_kept_apart(site, capsys):
+async def test_identity_and_texts_are_kept_apart(site, capsys, caplog):
     """They arrive sealed, go into our vault and texts, and stand in no event, no answer and no line of a log."""
     city = await reports.enrolled(site)
     reference = TextReference(ids.text_id(reports.BELOW, "writingEvaluation"), 4, "00" * 16)
@@ -245,7 +245,7 @@ async def test_identity_and_texts_are_kept_apart(site, capsys):
     assert site.context.vault.refer(log.Text(written.id, kept.subject, "等了太久")) == written
     poisoned = reports.item(msgspec.structs.replace(fact, project_no="U-poisoned"), writingEvaluation="a\0b", **PERSON)
     assert await verdicts(city, site, poisoned) == ["invalid"]
-    logged = "".join(capsys.readouterr())
+    logged = "".join(capsys.readouterr()) + caplog.text  # wherever another test's configuration lets it go
     assert "group_poisoned" in logged
     for secret in (*PERSON.values(), "等了太久", city.peer.secret("key")):
         assert secret.encode() not in body + answer.content + msgspec.json.encode(kept) + logged.encode()
