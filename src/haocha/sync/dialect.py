@@ -124,8 +124,9 @@ class Dialect(ABC):
         """Get a new token."""
 
     def listing(self, client: httpx.AsyncClient, day: date) -> AsyncIterator[Theirs]:
-        """Tell the ratings it holds whose assessTime is of `day` (Shanghai), where it is `listable`."""
-        raise NotImplementedError(f"{self.name} lists nothing on {day} for {client}")
+        """Tell the ratings it holds whose assessTime is of `day` (Shanghai); raises `Unavailable` where it cannot."""
+        del client
+        raise Unavailable(f"{self.name} does not list what it holds of {day}")
 
     @classmethod
     def numbers(cls, _peer: Peer, project_no: str) -> tuple[str, ...]:
