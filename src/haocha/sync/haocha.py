@@ -66,7 +66,7 @@ class Haocha(Dialect):
 
     def limit(self, _operation: str) -> int:
         """Return what one call may hold."""
-        return lines.MOST_ITEMS
+        return min(self.peer.batch or lines.MOST_ITEMS, lines.MOST_ITEMS)
 
     def check(self, _item: Item, _now: datetime) -> Outcome | None:
         """Send everything: what it says was checked when it came in."""
