@@ -25,6 +25,7 @@ from prometheus_client import Counter
 from haocha import links
 from haocha.domain import keyed
 from haocha.domain.registry import area_prefix
+from haocha.engine import pace
 from haocha.engine.reactor import RETRY
 from haocha.settings import Settings
 from haocha.store import sql
@@ -41,8 +42,6 @@ PATIENCE: Final = 10.0
 """Seconds that a receiver may take."""
 LEASE: Final = timedelta(minutes=1)
 """When another worker may take over what one has begun."""
-FIRST_PAUSE: Final = timedelta(seconds=2)
-"""Before the second attempt; doubled for each further one."""
 LONGEST_PAUSE: Final = timedelta(hours=1)
 MOST_ATTEMPTS: Final = 25
 LONGEST: Final = timedelta(days=1)
@@ -105,8 +104,7 @@ def signature(secret: bytes, body: bytes, at: datetime) -> str:
 
 def pause(attempts: int, chance: float) -> timedelta:
     """Return how long to wait after so many attempts; `chance` in [0, 1) spreads those that failed together."""
-    whole = min(LONGEST_PAUSE, FIRST_PAUSE * (1 << (attempts - 1)))
-    return whole * (0.5 + chance / 2)
+    return pace.pause(attempts, chance, LONGEST_PAUSE)
 
 
 class Courier:

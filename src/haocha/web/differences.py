@@ -14,7 +14,7 @@ from litestar.params import URLEncodedBody
 from litestar.response import Redirect
 
 from haocha.domain import codes
-from haocha.domain.account import Account, AccountRole
+from haocha.domain.account import Account
 from haocha.domain.workdays import SHANGHAI
 from haocha.store import differences
 from haocha.store.differences import FOUND, STATES, UNSETTLED, Wanted
@@ -28,7 +28,6 @@ SYNC: Final = "/desk/sync"
 HERE: Final = "/desk/sync/differences"
 OWN: Final = ("peer", "day", "found", "state", "cursor", "done")
 ROWS: Final = 50
-MAY_RESEND: Final[tuple[AccountRole, ...]] = ("supervisor", "admin")
 SHOWN: Final = timedelta(days=14)
 
 guard = people.requires_account(*MAY_OPEN[SYNC], page=True)
@@ -107,7 +106,7 @@ async def differences_page(request: Request[Any, Any, Any]) -> Response[str]:
         rows=found[:ROWS],
         first=after is None,
         following=following,
-        resends=account.role in MAY_RESEND,
+        resends=account.role in sync_stand.MAY_RESEND,
         done=None if done is None else f"已有 {done:,} 条重新排队报送，下次对账时核实。",
         differs=differences_words,
         says=sync_words,
@@ -115,7 +114,7 @@ async def differences_page(request: Request[Any, Any, Any]) -> Response[str]:
     )
 
 
-@post(HERE, guards=[people.requires_account(*MAY_RESEND, page=True)], include_in_schema=False)
+@post(HERE, guards=[people.requires_account(*sync_stand.MAY_RESEND, page=True)], include_in_schema=False)
 async def resend(request: Request[Any, Any, Any], data: URLEncodedBody[Resent]) -> Response[Any]:
     """Report one record again, or all that a platform lacks of a day, as far as the account sees them."""
     context: Context = request.app.state.context
